@@ -1,0 +1,37 @@
+# Thin on purpose: each target sets up what it needs and calls one program.
+#   make lab     JupyterLab on the start page of the course
+#   make test    everything that continuous integration checks
+#   make bench   what a batch costs in the engine
+# PYTHON chooses the interpreter of the environment, LAB_ARGS and TEST_ARGS are handed on.
+
+PYTHON ?= python3
+BIN := .venv/$(if $(filter Windows_NT,$(OS)),Scripts,bin)
+# pip installs the tested versions; in particular nothing replaces torch by another build.
+export PIP_CONSTRAINT := $(CURDIR)/constraints.txt
+
+.PHONY: lab test bench export clean-notebooks readme
+
+lab: .venv/.installed
+	$(BIN)/jupyter lab --config=jupyter/jupyter_server_config.py $(LAB_ARGS)
+
+test: .venv/.installed
+	scripts/install_debian_packages.sh
+	$(BIN)/python -m pytest $(TEST_ARGS)
+
+bench: .venv/.installed
+	$(BIN)/python benchmarks/loop_overhead.py
+
+export: .venv/.installed
+	$(BIN)/nbdev_export
+
+clean-notebooks: .venv/.installed
+	$(BIN)/python scripts/clean_notebooks.py nbs
+
+readme: .venv/.installed
+	$(BIN)/python scripts/make_readme.py
+
+.venv/.installed: settings.ini setup.py constraints.txt
+	$(PYTHON) -m venv .venv
+	$(BIN)/python -m pip install --editable ".[lab,dev]"
+	$(BIN)/python scripts/install_git_hooks.py
+	touch $@

@@ -1,0 +1,27 @@
+"Packaging: everything comes from settings.ini."
+from configparser import ConfigParser
+from pathlib import Path
+
+from setuptools import find_packages, setup
+
+ROOT = Path(__file__).parent
+config = ConfigParser()
+config.read(ROOT / "settings.ini", encoding="utf8")
+settings = config["DEFAULT"]
+
+setup(
+    name=settings["lib_name"],
+    version=settings["version"],
+    description=settings["description"],
+    long_description=(ROOT / "README.md").read_text(encoding="utf8"),
+    long_description_content_type="text/markdown",
+    author=settings["author"],
+    license=settings["license"],
+    keywords=settings["keywords"].split(),
+    packages=find_packages(include=[settings["lib_path"], f"{settings['lib_path']}.*"]),
+    python_requires=f">={settings['min_python']}",
+    install_requires=settings["requirements"].split(),
+    extras_require={extra: settings[f"{extra}_requirements"].split() for extra in ("lab", "dev")},
+    classifiers=["Programming Language :: Python :: 3", "Intended Audience :: Education"],
+    zip_safe=False,
+)
