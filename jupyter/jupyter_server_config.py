@@ -1,17 +1,24 @@
-"JupyterLab for the course: `jupyter lab --config=jupyter/jupyter_server_config.py`."
+"JupyterLab for the course: `jupyter lab --config=jupyter/jupyter_server_config.py`. Jupyter provides `c`."
+# ruff: noqa: F821
 import sys
 from pathlib import Path
 
 project = Path(__file__).resolve().parent.parent
+
+# A notebook that a learner saved shows its static figures wherever it is opened. By name, because Jupyter reads this
+# file more than once and warns of a second function.
 sys.path.insert(0, str(project / "scripts"))
+c.ContentsManager.pre_save_hook = "clean_notebooks.strip_before_saving"
 
-from clean_notebooks import strip_live_outputs  # noqa: E402  (the line above makes it importable)
+# The whole project, so that lessons can show ../images; what opens is the first page of the course.
+c.ServerApp.root_dir = str(project)
+c.LabApp.default_url = "/lab/tree/nbs/index.ipynb"
+# Containers work as root. Nobody else is affected.
+c.ServerApp.allow_root = True
+# Nothing on the terminal but warnings and the address.
+c.Application.log_level = "WARN"
 
-
-def strip_before_saving(model, **_):
-    "A saved notebook shows its static figures wherever it is opened; the rest of its output stays."
-    if model["type"] == "notebook" and model["content"]:
-        strip_live_outputs(model["content"])
-
-
-c.ContentsManager.pre_save_hook = strip_before_saving  # noqa: F821  (Jupyter provides c)
+# The course is complete without a network: no news, no check for updates, no catalogue of extensions.
+c.LabApp.news_url = None
+c.LabApp.check_for_updates_class = "jupyterlab.handlers.announcements.NeverCheckForUpdate"
+c.LabApp.extension_manager = "readonly"

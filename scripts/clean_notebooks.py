@@ -1,7 +1,7 @@
 """Bring notebooks into the form in which they are stored: `python scripts/clean_notebooks.py [file or folder …]`.
 
 nbdev's own clean, and then `strip_live_outputs`. Without arguments it is a git clean filter: standard input to standard
-output. JupyterLab calls `strip_live_outputs` alone whenever it saves (jupyter/jupyter_server_config.py).
+output. JupyterLab calls `strip_before_saving` (jupyter/jupyter_server_config.py).
 """
 import json
 import sys
@@ -31,6 +31,12 @@ def strip_live_outputs(notebook):
     for cell in notebook["cells"]:
         if "outputs" in cell:
             cell["outputs"] = [kept for output in cell["outputs"] if (kept := stored_output(output))]
+
+
+def strip_before_saving(model, **_):
+    "Hook of JupyterLab's contents manager: strip, and leave everything else as the learner has it."
+    if model["type"] == "notebook":
+        strip_live_outputs(model["content"])
 
 
 def clean(notebook):
