@@ -25,7 +25,7 @@ STORED = {
 
 
 def notebook_with(*bundles):
-    outputs = [{"output_type": "display_data", "metadata": {kind: {} for kind in data}, "data": data} for data in bundles]
+    outputs = [{"output_type": "display_data", "metadata": dict.fromkeys(data, {}), "data": data} for data in bundles]
     cell = {"cell_type": "code", "id": "a", "execution_count": 3, "outputs": outputs, "source": ["f()"],
             "metadata": {"collapsed": True, "jupyter": {"source_hidden": True}}}
     metadata = {"widgets": {"state": {}}, "language_info": {"name": "python"}, "kernelspec": {"name": "python3"}}

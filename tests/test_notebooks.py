@@ -1,0 +1,125 @@
+"Every notebook runs from top to bottom in a fresh kernel: offline, in time, without errors, and says the same again."
+import json
+import math
+import os
+import re
+import shutil
+import time
+from typing import NamedTuple
+
+import nbformat
+import pytest
+from clean_notebooks import cleaned
+from nbclient import NotebookClient
+from project import NOTEBOOKS, ROOT, code_cells
+
+LIMIT_SECONDS = 90
+# Nobody listens there: what looks for the network fails at once, on every machine.
+OFFLINE = {f"{scheme}_proxy": "http://127.0.0.1:9" for scheme in ("http", "https", "all", "HTTP", "HTTPS", "ALL")}
+NUMBER = re.compile(r"[-+]?\d+(?:\.\d*)?(?:[eE][-+]?\d+)?")
+
+
+class Run(NamedTuple):
+    "One run of a notebook: its code cells in the stored form, its outputs as they were, and the state of its widgets."
+    cells: list
+    outputs: list
+    widgets: list
+    seconds: float
+
+
+@pytest.fixture(scope="module")
+def project_copy(tmp_path_factory):
+    "What notebooks may read and write; the package they import is the installed one."
+    copy = tmp_path_factory.mktemp("project")
+    shutil.copy(ROOT / "settings.ini", copy)
+    for folder in ("nbs", "images"):
+        shutil.copytree(ROOT / folder, copy / folder)
+    return copy
+
+
+def run(path, project):
+    environment = {name: value for name, value in os.environ.items() if not name.startswith("FASTCOURSE_")}
+    environment |= OFFLINE | {"no_proxy": "", "NO_PROXY": "", "IPYTHONDIR": str(project / ".ipython")}
+    environment["FASTCOURSE_CHECK_WIDGETS"] = "1"  # `explore` draws both ends of every control
+    notebook = nbformat.read(project / "nbs" / path.name, as_version=4)
+    client = NotebookClient(notebook, timeout=LIMIT_SECONDS, resources={"metadata": {"path": str(project / "nbs")}})
+    start = time.perf_counter()
+    client.execute(env=environment)
+    seconds = time.perf_counter() - start
+    outputs = [output for cell in notebook.cells for output in cell.get("outputs", [])]
+    stored = json.loads(cleaned(nbformat.writes(notebook)))["cells"]
+    cells = [cell | {"source": "".join(cell["source"])} for cell in stored if cell["cell_type"] == "code"]
+    return Run(cells, outputs, list(client.widget_state.values()), seconds)
+
+
+@pytest.fixture(scope="module", params=NOTEBOOKS, ids=lambda path: path.stem)
+def path(request):
+    return request.param
+
+
+@pytest.fixture(scope="module")
+def first_run(path, project_copy):
+    return run(path, project_copy)
+
+
+@pytest.fixture(scope="module")
+def second_run(path, project_copy):
+    return run(path, project_copy)
+
+
+def test_runs_in_time(first_run):
+    assert first_run.seconds <= LIMIT_SECONDS
+
+
+def test_no_error_or_warning(first_run):
+    inside_widgets = [output for state in first_run.widgets for output in state.get("outputs", [])]
+    for output in first_run.outputs + inside_widgets:
+        assert output["output_type"] != "error" and output.get("name") != "stderr", output
+
+
+def test_no_widget_shows_an_error(first_run):
+    for state in first_run.widgets:
+        assert "fastcourse-error" not in state.get("_dom_classes", ()), state
+
+
+def texts(cell):
+    "What a code cell says: the kind of each output, and its words."
+    for output in cell["outputs"]:
+        data = output.get("data", {})
+        yield " ".join([output["output_type"], *sorted(data)])
+        for words in (output.get("text"), data.get("text/plain"), data.get("text/markdown")):
+            yield "".join(words or "")
+
+
+def test_second_run_says_the_same(first_run, second_run):
+    for first, second in zip(first_run.cells, second_run.cells, strict=True):
+        assert list(texts(first)) == list(texts(second)), first["source"]
+
+
+def near(a, b):
+    "Are two written numbers equal, or fractions that differ as little as processors do?"
+    fractions = re.search("[.e]", (a + b).lower())
+    return a == b or bool(fractions) and math.isclose(float(a), float(b), rel_tol=0.25, abs_tol=0.1)
+
+
+def alike(stored, fresh):
+    "Do two texts agree but for white space and small differences of fractions?"
+    if NUMBER.sub("#", stored).split() != NUMBER.sub("#", fresh).split():
+        return False
+    return all(map(near, NUMBER.findall(stored), NUMBER.findall(fresh)))
+
+
+@pytest.mark.parametrize("stored, fresh, expected", [
+    ("loss 0.52", "loss  0.55\n", True), ("loss 0.52", "loss 0.95", False), ("7.4e-09", "-2e-8", True),
+    ("2 words", "2 word", False), ("-20", "-21", False),
+    ("63095 tokens", "63094 tokens", False), ("[1, 2]", "[1, 2, 3]", False),
+])
+def test_alike(stored, fresh, expected):
+    assert alike(stored, fresh) is expected
+
+
+def test_stored_outputs_are_fresh(path, first_run):
+    for stored, fresh in zip(code_cells(path), first_run.cells, strict=True):
+        pairs = zip(list(texts(stored)), list(texts(fresh)), strict=False)
+        same = len(stored["outputs"]) == len(fresh["outputs"]) and all(alike(*pair) for pair in pairs)
+        assert same, f"run {path.name} again: {list(texts(stored))} is stored, {list(texts(fresh))} is fresh"

@@ -1,0 +1,78 @@
+"The distributions build, and the wheel works where there is nothing but torch and numpy."
+import subprocess
+import sys
+import tarfile
+import venv
+from importlib.metadata import distribution
+from pathlib import Path
+
+import pytest
+from packaging.requirements import Requirement
+from project import ROOT, modules, settings
+
+
+def call(*command, **kwargs):
+    done = subprocess.run([str(part) for part in command], capture_output=True, text=True, **kwargs)
+    assert done.returncode == 0, done.stdout + done.stderr
+    return done.stdout
+
+
+@pytest.fixture(scope="module")
+def distributions(tmp_path_factory):
+    "The folder of the sdist and of the wheel that is built from the sdist, as a package index would get them."
+    out = tmp_path_factory.mktemp("dist")
+    call(sys.executable, "-m", "build", "--no-isolation", "--outdir", out, ROOT)
+    return out
+
+
+def needed_by(*names):
+    "The installed distributions that `names` need, themselves included."
+    found, waiting = {}, [Requirement(name) for name in names]
+    while waiting:
+        requirement = waiting.pop()
+        applies = requirement.marker is None or requirement.marker.evaluate({"extra": ""})
+        if applies and requirement.name not in found:
+            found[requirement.name] = distribution(requirement.name)
+            waiting += map(Requirement, found[requirement.name].requires or [])
+    return found.values()
+
+
+@pytest.fixture(scope="module")
+def bare_python(tmp_path_factory, distributions):
+    "The interpreter of an environment that holds fastcourse, torch and numpy with their needs, and nothing else."
+    folder = tmp_path_factory.mktemp("environment")
+    venv.create(folder, with_pip=False)
+    python = folder / ("Scripts/python.exe" if sys.platform == "win32" else "bin/python")
+    site = Path(call(python, "-c", "import sysconfig; print(sysconfig.get_path('purelib'))").strip())
+    for installed in needed_by("torch", "numpy"):
+        for top in {path.parts[0] for path in installed.files} - {"..", "__pycache__"}:
+            if not (site / top).exists():
+                (site / top).symlink_to(installed.locate_file(top))
+    wheel = next(distributions.glob("*.whl"))
+    call(sys.executable, "-m", "pip", "--python", python, "install", "--no-deps", "--no-index", wheel)
+    return python
+
+
+def test_sdist_is_complete(distributions):
+    with tarfile.open(next(distributions.glob("*.tar.gz"))) as archive:
+        inside = {name.partition("/")[2] for name in archive.getnames()}
+    assert {"settings.ini", "setup.py", "pyproject.toml", "LICENSE", "README.md", "CHANGELOG.md"} <= inside
+
+
+@pytest.mark.parametrize("name", modules())
+def test_module_imports_with_torch_and_numpy_alone(name, bare_python, tmp_path):
+    where = call(bare_python, "-c", f"import {name}; print({name}.__file__)", cwd=tmp_path)
+    assert str(bare_python.parents[1]) in where
+
+
+def test_environment_is_bare(bare_python, tmp_path):
+    others = ("matplotlib", "ipywidgets", "tqdm", "IPython")
+    code = f"from importlib.util import find_spec; print([name for name in {others} if find_spec(name)])"
+    assert call(bare_python, "-c", code, cwd=tmp_path).strip() == "[]"
+
+
+def test_tested_versions_are_within_the_stated_ranges():
+    pins = dict(line.split("==") for line in (ROOT / "constraints.txt").read_text().split())
+    for key in ("requirements", "lab_requirements", "dev_requirements"):
+        for requirement in map(Requirement, settings()[key].split()):
+            assert requirement.specifier.contains(pins[requirement.name]), requirement
