@@ -8,7 +8,7 @@ from collections import defaultdict
 import pytest
 from project import NOTEBOOKS, ROOT, code_cells, exported_module, imports_of_project, module_file, modules
 
-HEAVY = {"spacy", "ipywidgets", "matplotlib", "IPython", "sklearn", "tqdm"}
+HEAVY = {"spacy", "ipywidgets", "anywidget", "matplotlib", "IPython", "sklearn", "tqdm"}
 REPORT = f"print(json.dumps([sorted({HEAVY} & set(sys.modules)), torch.cuda.is_initialized()]))"
 
 
