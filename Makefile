@@ -11,8 +11,9 @@ export PIP_CONSTRAINT := $(CURDIR)/constraints.txt
 
 .PHONY: lab test bench export clean-notebooks readme
 
+lab: export JUPYTER_CONFIG_PATH := $(CURDIR)/jupyter
 lab: .venv/.installed
-	$(BIN)/jupyter lab --config=jupyter/jupyter_server_config.py $(LAB_ARGS)
+	$(BIN)/jupyter lab $(LAB_ARGS)
 
 test: .venv/.installed
 	scripts/install_debian_packages.sh

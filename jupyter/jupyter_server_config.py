@@ -1,4 +1,4 @@
-"JupyterLab for the course: `jupyter lab --config=jupyter/jupyter_server_config.py`. Jupyter provides `c`."
+"JupyterLab for the course; read where the variable JUPYTER_CONFIG_PATH names this folder. Jupyter provides `c`."
 # ruff: noqa: F821
 import sys
 from pathlib import Path
@@ -18,7 +18,5 @@ c.ServerApp.allow_root = True
 # Nothing on the terminal but warnings and the address.
 c.Application.log_level = "WARN"
 
-# The course is complete without a network: no news, no check for updates, no catalogue of extensions.
-c.LabApp.news_url = None
-c.LabApp.check_for_updates_class = "jupyterlab.handlers.announcements.NeverCheckForUpdate"
+# The course is complete without a network: no catalogue of extensions. (labconfig turns off news and update checks.)
 c.LabApp.extension_manager = "readonly"
