@@ -60,7 +60,8 @@ def test_module_imports_alone(name, heavy_by_torch):
 
 
 def test_ruff():
-    done = subprocess.run([sys.executable, "-m", "ruff", "check", "."], capture_output=True, text=True, cwd=ROOT)
+    check = [sys.executable, "-m", "ruff", "check", "--output-format=concise", "."]
+    done = subprocess.run(check, capture_output=True, text=True, cwd=ROOT)
     assert done.returncode == 0, done.stdout + done.stderr
 
 

@@ -38,7 +38,7 @@ def project_copy(tmp_path_factory):
 
 
 def displayed(outputs, states):
-    "The states of the widgets in `outputs`, with those inside them. (A widget that is not displayed may show how to fail.)"
+    "The states of the widgets in `outputs` and of those inside them. (One that nobody displays may show how to fail.)"
     found = {}
     waiting = [output["data"][WIDGET]["model_id"] for output in outputs if WIDGET in output.get("data", {})]
     while waiting:

@@ -65,7 +65,7 @@ class Lesson:
         return self.page.evaluate("""async seconds => {
             await jupyterapp.restored;
             await jupyterapp.shell.currentWidget.sessionContext.ready;
-            const late = new Promise((_, reject) => setTimeout(() => reject(new Error("cells still run")), seconds * 1000));
+            const late = new Promise((_, reject) => setTimeout(reject, seconds * 1000, new Error("cells still run")));
             return Promise.race([jupyterapp.commands.execute("notebook:run-all-cells"), late]);
         }""", timeout_seconds)
 
