@@ -24,12 +24,12 @@ if TYPE_CHECKING: from matplotlib.figure import Figure
 # %% ../nbs/02_plots.ipynb #7397a82c
 def theme_colors(
     name:str|None=None,  # "light" or "dark"; None takes the environment variable FASTCOURSE_THEME, else "light"
-)->dict[str, Any]:       # "paper", "ink", "faint" and the list "lines"
+)->dict[str, Any]:       # "paper", "ink", "muted", "faint" and the list "lines"
     "The colours of a theme, made to be told apart by the colour-blind. After Okabe and Ito 2008."
     themes = {
-        "light": dict(paper="#ffffff", ink="#222222", faint="#d0d0d0",
+        "light": dict(paper="#ffffff", ink="#222222", muted="#6e6e6e", faint="#d0d0d0",
                       lines=["#0072b2", "#c44e00", "#107455", "#cc73a1", "#4d3500", "#1f2957"]),
-        "dark": dict(paper="#1c1c1c", ink="#ececec", faint="#4a4a4a",
+        "dark": dict(paper="#1c1c1c", ink="#ececec", muted="#9a9a9a", faint="#4a4a4a",
                      lines=["#56b4e9", "#fd8a1a", "#18a97c", "#eeaaa6", "#faff53", "#dfe6e6"])}
     name = name or os.environ.get("FASTCOURSE_THEME", "light")
     if name not in themes: raise ValueError(f"theme must be one of {sorted(themes)}, got {name!r}")
