@@ -29,6 +29,8 @@ clean-notebooks: .venv/.installed
 	$(BIN)/python scripts/clean_notebooks.py nbs
 
 readme: .venv/.installed
+	$(BIN)/jupyter nbconvert --execute --inplace nbs/index.ipynb
+	$(BIN)/python scripts/clean_notebooks.py nbs/index.ipynb
 	$(BIN)/python scripts/make_readme.py
 
 .venv/.installed: settings.ini setup.py constraints.txt

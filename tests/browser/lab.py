@@ -1,4 +1,5 @@
 "A JupyterLab server, and a lesson that is open in it, for tests."
+import hashlib
 import os
 import re
 import subprocess
@@ -83,19 +84,21 @@ class Lesson:
     def explorers(self):
         "The widgets of the lesson, each scrolled into view when its turn comes."
         for explorer in self.page.locator(".fastcourse-explorer").all():
-            # JupyterLab does not lay out distant cells; only its own scrolling brings them back.
+            # JupyterLab does not lay out distant cells; only its own scrolling brings them back. The cell before,
+            # which introduces the widget, comes to the top: for the screenshots.
             explorer.evaluate("""async element => {
                 const notebook = jupyterapp.shell.currentWidget.content;
                 const index = notebook.widgets.findIndex(cell => cell.node.contains(element));
-                await notebook.scrollToItem(index, "start");
+                await notebook.scrollToItem(index, "center");
+                notebook.widgets[index - 1].node.scrollIntoView();
             }""")
             expect(explorer, f"a widget of {self.name} cannot be seen").to_be_visible()
             yield explorer
 
-    def settled(self, picture):
-        "The source of `picture` once it has stood still: a drag asks for many redraws."
-        before = None
-        while (now := picture.get_attribute("src")) != before:
+    def settled(self, picture, unlike=None, timeout_seconds=5):
+        "Digest of `picture` once it stands still, for a drag asks for many redraws, and is no longer `unlike`."
+        deadline, before = time.monotonic() + timeout_seconds, None
+        while (now := digest(picture)) != before or now == unlike and time.monotonic() < deadline:
             before = now
             self.page.wait_for_timeout(400)
         return now
@@ -110,6 +113,10 @@ class Lesson:
         self.page.mouse.down()
         self.page.mouse.move(track["x"] + share * track["width"], y, steps=8)
         self.page.mouse.up()
+
+
+def digest(picture):
+    return hashlib.sha256(picture.get_attribute("src").encode()).hexdigest()[:12]
 
 
 def kind_of(control):
