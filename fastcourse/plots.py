@@ -72,11 +72,14 @@ def style()->dict[str, Any]:
     "matplotlib's settings for the theme."
     from cycler import cycler
     colors = theme_colors()
-    ink = {key: colors["ink"] for key in ("text.color", "axes.labelcolor", "axes.titlecolor", "xtick.color", "ytick.color")}
-    return {**ink, "figure.facecolor": colors["paper"], "axes.facecolor": colors["paper"], "savefig.facecolor": colors["paper"],
-            "axes.edgecolor": colors["faint"], "grid.color": colors["faint"], "axes.prop_cycle": cycler(color=colors["lines"]),
-            "axes.spines.top": False, "axes.spines.right": False, "axes.titlelocation": "left", "axes.titlesize": "medium",
-            "figure.titlesize": "medium", "font.size": 9, "legend.frameon": False, "image.cmap": "cividis"}
+    settings = {
+        "axes.prop_cycle": cycler(color=colors["lines"]), "axes.spines.top": False, "axes.spines.right": False,
+        "axes.titlelocation": "left", "axes.titlesize": "medium", "figure.titlesize": "medium", "font.size": 9,
+        "legend.frameon": False, "image.cmap": "cividis"}
+    settings |= {f"{part}.facecolor": colors["paper"] for part in ("figure", "axes", "savefig")}
+    settings |= {key: colors["faint"] for key in ("axes.edgecolor", "grid.color")}
+    text = ("text.color", "axes.labelcolor", "axes.titlecolor", "xtick.color", "ytick.color")
+    return settings | {key: colors["ink"] for key in text}
 
 def drawing(
     draw:Callable[..., "Figure"],
@@ -135,7 +138,8 @@ def draw_histogram(
 )->"Figure":
     "Outlined histograms over common bins; the heights of each add up to one."
     flat = {name: np.asarray(v, dtype=float).ravel() for name, v in values.items()}
-    if not flat or any(v.size == 0 for v in flat.values()): raise ValueError("values must hold at least one number for each name")
+    if not flat or any(v.size == 0 for v in flat.values()):
+        raise ValueError("values must hold at least one number for each name")
     bins = np.histogram_bin_edges(np.concatenate(list(flat.values())), bins=num_bins)
     axes = new_figure().add_subplot(xlabel=xlabel, ylabel="share of the values", title=title)
     for name, v in flat.items():
@@ -155,7 +159,8 @@ def draw_images(
     images = np.asarray(images)
     if images.ndim == 4: images = np.moveaxis(images, 1, -1)
     if images.ndim not in (3, 4) or len(images) == 0 or (images.ndim == 4 and images.shape[-1] not in (1, 3)):
-        raise ValueError(f"images must be (batch, [1 or 3 channels,] height, width), got {images.shape} with channels last")
+        raise ValueError("images must be (batch, [1 or 3 channels,] height, width), "
+                         f"got {images.shape} with channels last")
     if labels is not None and len(labels) != len(images):
         raise ValueError(f"{len(images)} images need as many labels, got {len(labels)}")
     columns = min(columns, len(images))
@@ -197,4 +202,5 @@ def ground(left:float, top:float, width:float, strength:float):
     "A coloured rectangle under a word; the word stays readable at full strength."
     from matplotlib.patches import Rectangle
     if not 0 <= strength <= 1: raise ValueError(f"values must be in [0, 1], got {strength}")
-    return Rectangle((left + 0.1, top + 0.08), width - 0.2, 0.84, color=theme_colors()["lines"][0], alpha=0.5 * strength, linewidth=0)
+    color = theme_colors()["lines"][0]
+    return Rectangle((left + 0.1, top + 0.08), width - 0.2, 0.84, color=color, alpha=0.5 * strength, linewidth=0)

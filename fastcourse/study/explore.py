@@ -98,7 +98,8 @@ def error_html(
     "A message about a failed call, announced by screen readers."
     details = escape("".join(traceback.format_exception(error)))
     return (f'<div class="fastcourse-error" role="alert"><b>{escape(call_text(draw, values))} failed.</b> '
-            f"{type(error).__name__}: {escape(str(error))}<details><summary>Traceback</summary><pre>{details}</pre></details></div>")
+            f"{type(error).__name__}: {escape(str(error))}"
+            f"<details><summary>Traceback</summary><pre>{details}</pre></details></div>")
 
 # %% ../../nbs/03_explore.ipynb #a01a6c77
 def call_draw(
@@ -176,8 +177,8 @@ def check_controls(
     parameters = inspect.signature(draw).parameters
     for name in controls:
         if name in parameters: continue
-        hint = get_close_matches(name, parameters, n=1)
-        raise ValueError(f"{call_text(draw, {})} has no argument {name!r}" + (f", did you mean {hint[0]!r}?" if hint else ""))
+        hint = "".join(f", did you mean {nearest!r}?" for nearest in get_close_matches(name, parameters, n=1))
+        raise ValueError(f"{call_text(draw, {})} has no argument {name!r}{hint}")
     defaults = {name: p.default for name, p in parameters.items() if p.default is not p.empty}
     missing = [name for name in parameters if name not in defaults and name not in controls]
     if missing: raise ValueError(f"{call_text(draw, {})} needs a control or a default for {missing}")
@@ -198,7 +199,8 @@ def explore(
 )->Explorer:
     "Show `draw` with a control for each named argument. Raises what `draw` raises at the start."
     defaults = check_controls(draw, controls)
-    explorer = Explorer(draw, {name: make_control(name, values, defaults.get(name)) for name, values in controls.items()})
+    made = {name: make_control(name, values, defaults.get(name)) for name, values in controls.items()}
+    explorer = Explorer(draw, made)
     if explorer.error:
         from IPython.display import display
         display(explorer)

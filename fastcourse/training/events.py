@@ -47,7 +47,8 @@ EVENTS = (
 
 EVENTS_2019 = MappingProxyType(dict(
     begin_fit="before_fit", begin_epoch="before_epoch", begin_validate="before_valid", begin_batch="before_batch",
-    after_pred="after_predict", after_cancel_batch="after_batch", after_cancel_epoch="after_epoch", after_cancel_train="after_fit"))
+    after_pred="after_predict", after_cancel_batch="after_batch", after_cancel_epoch="after_epoch",
+    after_cancel_train="after_fit"))
 
 # %% ../../nbs/09_events.ipynb #1564c596
 def nearest_event(

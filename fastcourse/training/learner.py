@@ -24,7 +24,7 @@ if TYPE_CHECKING: from matplotlib.figure import Figure
 
 # %% ../../nbs/10_learner.ipynb #ffdfa509
 class Averages(Callback):
-    "Loss (training and validation) and metrics (validation), averaged over the targets of an epoch, into `learn.averages`."
+    "Averages the loss, and in validation the metrics, over the targets of an epoch, into `learn.averages`."
     order = -10  # before callbacks that add penalties to the loss
 
     def __init__(self,
@@ -39,8 +39,8 @@ class Averages(Callback):
     def before_valid(self, learn): self.values, self.counts = [], []
 
     def after_loss(self, learn):
-        metrics = () if learn.training else self.metrics.values()
-        self.values.append([learn.loss.detach(), *(torch.as_tensor(metric(learn.preds, learn.y)) for metric in metrics)])
+        values = [] if learn.training else [metric(learn.preds, learn.y) for metric in self.metrics.values()]
+        self.values.append([learn.loss.detach(), *map(torch.as_tensor, values)])
         self.counts.append(count_targets(learn.y))
 
     def after_train(self, learn): learn.averages.update(self._average(["train_loss"]))
@@ -108,8 +108,9 @@ class Learner(BatchSteps):
         self.training, self.batch_index = training, -1
         self.model.train(training)
         self.num_batches = len(loader) if hasattr(loader, "__len__") else None
-        with torch.set_grad_enabled(training): self.run_phase("train" if training else "valid", partial(self._all_batches, loader))
-        if self.batch_index < 0: raise ValueError(f"the {'training' if training else 'validation'} loader gave no batch")
+        phase = "train" if training else "valid"
+        with torch.set_grad_enabled(training): self.run_phase(phase, partial(self._all_batches, loader))
+        if self.batch_index < 0: raise ValueError(f"the {phase} loader gave no batch")
         self.x = self.y = self.preds = self.loss = None
 
     def _all_batches(self, loader):
@@ -240,20 +241,23 @@ def draw_event_order(
     stop_early:bool=False,         # CancelFit after the first batch
 )->"Figure":
     "The events of an epoch in their order, and what callbacks that cancel do to them."
+    def is_first_batch(learn): return learn.training and learn.batch_index == 0
     callbacks = {
         CancelWhen("before_step", CancelStep, lambda learn: learn.batch_index % 2 == 0): accumulate,
-        CancelWhen("before_batch", CancelBatch, lambda learn: learn.training and learn.batch_index == 0): skip_first_batch,
+        CancelWhen("before_batch", CancelBatch, is_first_batch): skip_first_batch,
         CancelWhen("before_valid", CancelEpoch, lambda learn: True): skip_validation,
         CancelWhen("after_batch", CancelFit, lambda learn: learn.training): stop_early}
     rows, num_steps = traced_events(num_batches, [cb for cb, is_on in callbacks.items() if is_on])
     reached = sum(row[2] for row in rows)
     colors = theme_colors()
-    figure = new_figure(5.5, 0.4 + 0.155 * len(rows), f"{reached} of {len(rows)} events, optimizer steps taken: {num_steps}")
+    title = f"{reached} of {len(rows)} events, optimizer steps taken: {num_steps}"
+    figure = new_figure(5.5, 0.4 + 0.155 * len(rows), title)
     axes = figure.add_subplot(xlim=(0, 10), ylim=(len(rows), -0.5))
     axes.set_axis_off()
     for y, (depth, event, is_reached, cancel) in enumerate(rows):
-        axes.plot([0.1 + depth * 0.5] * 2, [y - 0.4, y + 0.4], color=colors["lines"][depth], linewidth=3, alpha=1 if is_reached else 0.25)
-        axes.text(0.35 + depth * 0.5, y, event, va="center", family="monospace", color=colors["ink" if is_reached else "muted"])
+        x, ink, alpha = depth * 0.5, *((colors["ink"], 1) if is_reached else (colors["muted"], 0.25))
+        axes.plot([x + 0.1, x + 0.1], [y - 0.4, y + 0.4], color=colors["lines"][depth], linewidth=3, alpha=alpha)
+        axes.text(x + 0.35, y, event, va="center", family="monospace", color=ink)
         if not is_reached: axes.text(6, y, "left out", va="center", color=colors["muted"])
         if cancel: axes.text(6, y, f"raises {cancel}", va="center", color=colors["lines"][1], weight="bold")
     return figure
