@@ -3,6 +3,7 @@ import ast
 import json
 import subprocess
 import sys
+from base64 import b64decode
 from collections import defaultdict
 
 import pytest
@@ -70,8 +71,8 @@ def test_notebook_is_small(path):
     assert path.stat().st_size <= 300_000
     for cell in code_cells(path):
         for output in cell["outputs"]:
-            picture = output.get("data", {}).get("image/png", "")
-            assert len(picture) <= 60_000, f"a figure of {len(picture)} bytes follows:\n{cell['source']}"
+            size = len(b64decode(output.get("data", {}).get("image/png", "")))
+            assert size <= 60_000, f"a figure of {size} bytes follows:\n{cell['source']}"
 
 
 @pytest.mark.parametrize("path", NOTEBOOKS, ids=lambda path: path.stem)
