@@ -87,7 +87,8 @@ class ProgressBar(Callback):
 
     def before_epoch(self, learn):
         loaders = learn.dls.train, learn.dls.valid
-        if all(hasattr(loader, "__len__") for loader in loaders): self.bar.total = sum(map(len, loaders)) * learn.num_epochs
+        if all(hasattr(loader, "__len__") for loader in loaders):
+            self.bar.total = sum(map(len, loaders)) * learn.num_epochs
         self.bar.set_description(f"epoch {learn.epoch}", refresh=False)
 
     def after_batch(self, learn): self.bar.update()
