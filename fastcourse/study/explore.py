@@ -126,7 +126,8 @@ def handle_labels()->"Widget":
               for (const handle of slider.querySelectorAll(".noUi-handle"))
                 handle.setAttribute("aria-label", slider.querySelector(".widget-label").textContent);
           };
-          requestAnimationFrame(() => { el.parentElement.style.display = "none"; name(); });
+          el.style.display = "none";
+          requestAnimationFrame(name);
         } };
         """
 
