@@ -19,14 +19,17 @@ from .core import map_tensors
 # %% ../nbs/01_testing.ipynb #94e5371b
 def check_close(
     actual:Any,             # tensor, number, or a nesting of them
-    expected:Any,           # same; plain numbers and lists take the type and device of `actual`
+    expected:Any,           # same; plain numbers and lists take the type of `actual`, if it can hold them
     rtol:float|None=None,   # relative tolerance; None: by type, as in torch.testing.assert_close
-    atol:float|None=None,   # absolute tolerance; give both or none
+    atol:float|None=None,   # absolute tolerance; give both tolerances or none
+    equal_nan:bool=False,   # is nan equal to nan?
 )->None:
     "Raise AssertionError unless values, shape, type and device agree."
-    if isinstance(actual, Tensor) and isinstance(expected, (bool, int, float, list)):
-        expected = torch.tensor(expected, dtype=actual.dtype, device=actual.device)
-    torch.testing.assert_close(actual, expected, rtol=rtol, atol=atol, equal_nan=True)
+    if isinstance(actual, Tensor) and isinstance(expected, (bool, int, float, list, tuple)):
+        own = torch.tensor(expected).dtype  # 1.9 is no integer and 5 is no truth value: they keep their type and differ
+        dtype = actual.dtype if torch.can_cast(own, actual.dtype) else own
+        expected = torch.tensor(expected, dtype=dtype, device=actual.device)
+    torch.testing.assert_close(actual, expected, rtol=rtol, atol=atol, equal_nan=equal_nan)
 
 # %% ../nbs/01_testing.ipynb #5b8d10f8
 @contextmanager
@@ -44,45 +47,50 @@ def expect_fail(
 
 # %% ../nbs/01_testing.ipynb #70296b24
 def check_grads(
-    func:Callable,   # of the inputs; returns a tensor or a tuple of tensors
+    func:Callable,   # of the inputs; returns a tensor or a tuple of tensors; a module is copied to float64
     *inputs:Tensor,  # those of floating type are converted to float64 and differentiated
     eps:float=1e-6,  # step of the numerical derivative
     atol:float=1e-6,
 )->None:
     "Raise GradcheckError unless autograd's gradients of `func` equal numerical ones in float64."
-    if not any(t.is_floating_point() for t in inputs):
-        raise ValueError("check_grads needs at least one input of floating type")
+    if not any(t.is_floating_point() and t.numel() for t in inputs):
+        raise ValueError("check_grads needs at least one input of floating type that is not empty")
+    if isinstance(func, nn.Module): func = copy.deepcopy(func).double()
     inputs = [t.detach().double().requires_grad_() if t.is_floating_point() else t for t in inputs]
     torch.autograd.gradcheck(func, inputs, eps=eps, atol=atol)
 
 # %% ../nbs/01_testing.ipynb #cf88de2a
 def outputs_and_grads(
     module:nn.Module,
-    *inputs:Tensor,      # those of floating type are differentiated too
-    seed:int=0,          # of dropout inside of the module, and of the gradient sent back
+    *inputs:Any,         # tensors, or nestings of them; those of floating type are differentiated
+    seed:int=0,          # for dropout inside the module, and for the gradient that is sent back
 )->tuple[list, list, dict]:  # outputs; gradients of the inputs; gradients of the parameters by name
-    "Run a module forward and backward."
-    inputs = [t.detach().clone().requires_grad_(t.is_floating_point()) for t in inputs]
-    outputs = []
-    module.zero_grad()
+    "Run a module forward and backward; its own `.grad`s stay as they are."
+    outputs, leaves = [], []
+    inputs = map_tensors(lambda t: t.detach().clone().requires_grad_(t.is_floating_point()), inputs)
+    map_tensors(leaves.append, inputs)
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(seed)
-        map_tensors(outputs.append, module(*inputs))
+        # The module gets clones: it may change its inputs in place, and a leaf must not be changed.
+        map_tensors(outputs.append, module(*map_tensors(torch.clone, inputs)))
         torch.manual_seed(seed)
-        differentiable = [t for t in outputs if t.requires_grad]
-        torch.autograd.backward(differentiable, [torch.randn_like(t) for t in differentiable])
-    return outputs, [t.grad for t in inputs], {name: p.grad for name, p in module.named_parameters()}
+        sent_back = [torch.randn_like(t) for t in outputs if t.requires_grad]
+    leaves, names = [t for t in leaves if t.requires_grad], [name for name, p in module.named_parameters()]
+    grads = torch.autograd.grad([t for t in outputs if t.requires_grad], [*leaves, *module.parameters()], sent_back,
+                                allow_unused=True)
+    return outputs, list(grads[:len(leaves)]), dict(zip(names, grads[len(leaves):]))
 
 # %% ../nbs/01_testing.ipynb #f549bd45
 def check_same_module(
     ours:nn.Module,
     reference:nn.Module,           # in the same mode, train or eval, as `ours`
-    *inputs:Tensor,
+    *inputs:Any,                   # tensors, or nestings of them
     convert:Callable[[dict], dict]|None=None,  # from the reference's names to ours; None: same names, or same order
 )->None:
     "Raise unless, with the reference's weights, outputs, gradients and buffers agree in float64."
+    if ours.training != reference.training: raise ValueError("ours and reference must be in one mode, train or eval")
     ours, reference = copy.deepcopy(ours).double(), copy.deepcopy(reference).double()
-    inputs = [t.double() if t.is_floating_point() else t for t in inputs]
+    inputs = map_tensors(lambda t: t.double() if t.is_floating_point() else t, inputs)
     if convert is None:
         names = {theirs: name for name, theirs in zip(ours.state_dict(), reference.state_dict())}
         if set(ours.state_dict()) == set(reference.state_dict()): names = {name: name for name in names}

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING
 import torch
 from torch import Tensor
 
+from ..core import num_batches
 from ..plots import draw_curves
 from .events import Callback
 
@@ -26,8 +27,9 @@ class Recorder(Callback):
     order = -10  # as Averages: before callbacks that add penalties to the loss
 
     def __init__(self):
-        self.values, self.epoch_ends = [], []
-        self.hypers = {}  # name -> for each batch, the values of all groups
+        self.values = []      # the losses, as tensors where they were computed
+        self.epoch_ends = []  # (number of batches so far, averages) at the end of each epoch
+        self.hypers = {}      # name -> for each batch, the values of all groups
 
     def before_fit(self, learn):
         for name, value in learn.opt.param_groups[0].items():
@@ -65,12 +67,12 @@ def draw_losses(
 )->"Figure":
     "The smoothed training loss over batches, and the validation loss at the end of each epoch."
     if not recorder.values: raise ValueError("the recorder has seen no batch yet")
-    curves = {"train": smooth(recorder.losses, beta)}
+    curves = {"train": (range(1, len(recorder.values) + 1), smooth(recorder.losses, beta))}
     ends = [(batch, averages["valid_loss"]) for batch, averages in recorder.epoch_ends if "valid_loss" in averages]
     if ends: curves["valid"] = tuple(zip(*ends))
-    return draw_curves(curves, "batch", "loss", "Training and validation loss")
+    return draw_curves(curves, "batches seen", "loss", "Training and validation loss")
 
-# %% ../../nbs/11_callbacks.ipynb #dad5a352
+# %% ../../nbs/11_callbacks.ipynb #6f2158bc
 def notebook_or_terminal_bar()->"tqdm":
     "A bar for a notebook or a terminal; silent when its output goes to a file."
     from tqdm.auto import tqdm
@@ -86,9 +88,8 @@ class ProgressBar(Callback):
     def before_fit(self, learn): self.bar = self.make_bar()
 
     def before_epoch(self, learn):
-        loaders = learn.dls.train, learn.dls.valid
-        if all(hasattr(loader, "__len__") for loader in loaders):
-            self.bar.total = sum(map(len, loaders)) * learn.num_epochs
+        counts = num_batches(learn.dls.train), num_batches(learn.dls.valid)
+        if learn.epoch == 0 and None not in counts: self.bar.reset(total=sum(counts) * learn.num_epochs)
         self.bar.set_description(f"epoch {learn.epoch}", refresh=False)
 
     def after_batch(self, learn): self.bar.update()
@@ -96,4 +97,7 @@ class ProgressBar(Callback):
     def after_epoch(self, learn):
         self.bar.set_postfix({name: f"{value:.3f}" for name, value in learn.averages.items()}, refresh=False)
 
-    def after_fit(self, learn): self.bar.close()
+    def after_fit(self, learn):
+        if self.bar is None: return
+        if self.bar.total: self.bar.total = self.bar.n  # a bar that ends early would stay in the notebook, in red
+        self.bar.close()
