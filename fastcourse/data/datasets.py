@@ -9,6 +9,7 @@ __all__ = ['number_words', 'Split', 'human_numbers', 'number_tokens', 'number_vo
 # %% ../../nbs/06_datasets.ipynb #5615f070
 from collections.abc import Sequence
 from difflib import get_close_matches
+from functools import cache
 from numbers import Integral
 from typing import Any, NamedTuple
 
@@ -53,9 +54,10 @@ def number_tokens(
     return " . ".join(lines).split()
 
 # %% ../../nbs/06_datasets.ipynb #23f32507
-def number_vocab()->list[str]:  # 30 words; the index of a word is its number
+@cache
+def number_vocab()->tuple[str, ...]:  # 30 words; the index of a word is its number
     "The words of Human Numbers in order of first appearance."
-    return list(dict.fromkeys(number_tokens()))
+    return tuple(dict.fromkeys(number_tokens()))
 
 # %% ../../nbs/06_datasets.ipynb #cc6cd9dc
 def number_ids(
@@ -66,8 +68,8 @@ def number_ids(
     tokens = number_tokens(lines)
     unknown = [word for word in tokens if word not in index]
     if unknown:
-        nearest, = get_close_matches(unknown[0], index, n=1, cutoff=0)
-        raise ValueError(f"lines must hold words of number_vocab(), got {unknown[0]!r}; the nearest is {nearest!r}")
+        hint = "".join(f"; the nearest is {word!r}" for word in get_close_matches(unknown[0], index, n=1))
+        raise ValueError(f"lines must hold words of number_vocab(), got {unknown[0]!r}{hint}")
     return torch.tensor([index[word] for word in tokens], dtype=torch.int64)
 
 # %% ../../nbs/06_datasets.ipynb #b54a149b
@@ -102,6 +104,8 @@ def standardize(
     split:Split,  # of Samples with floating x
 )->Split:         # the same, shifted and scaled: the numbers of the training x have mean 0 and standard deviation 1
     "Scale the inputs of both parts by one mean and one standard deviation, those of the training part."
+    if not split.train.x.is_floating_point():
+        raise TypeError(f"split.train.x must be of floating type, got {split.train.x.dtype}")
     mean, std = split.train.x.mean(), split.train.x.std()
     if not std > 0: raise ValueError(f"split.train.x must hold different numbers, got standard deviation {std.item()}")
     return Split(*[Samples((part.x - mean) / std, part.y) for part in split])
