@@ -26,6 +26,12 @@ def code_cells(path):
     return [cell for cell in read_notebook(path)["cells"] if cell["cell_type"] == "code"]
 
 
+def num_widgets(name):
+    "How many cells of the lesson `name` show a widget."
+    return sum(bool(re.search(r"^explore\(", cell["source"], re.MULTILINE))
+               for cell in code_cells(ROOT / "nbs" / f"{name}.ipynb"))
+
+
 def exported_module(path):
     "Name of the module that the notebook at `path` exports, or None."
     for cell in code_cells(path):
@@ -42,10 +48,12 @@ def module_file(name):
     return ROOT.joinpath(*name.split(".")).with_suffix(".py")
 
 
-def imports_of_project(source):
-    "Names of the modules of fastcourse that `source` imports."
+def imports_of_project(source, exported):
+    "Names of the modules of fastcourse that `source` imports; `exported` tells which names are modules."
     without_magics = re.sub(r"(?m)^(\s*)[%!].*$", r"\1pass", source)
     for node in ast.walk(ast.parse(without_magics)):
-        names = [node.module] if isinstance(node, ast.ImportFrom) else []
-        names += [alias.name for alias in node.names] if isinstance(node, ast.Import) else []
+        names = [alias.name for alias in node.names] if isinstance(node, (ast.Import, ast.ImportFrom)) else []
+        if isinstance(node, ast.ImportFrom):
+            inside = [f"{node.module}.{name}" for name in names]
+            names = [name if name in exported else node.module for name in inside]
         yield from (name for name in names if name.split(".")[0] == "fastcourse")

@@ -10,13 +10,27 @@ import pytest
 from project import NOTEBOOKS, ROOT, code_cells, exported_module, imports_of_project, module_file, modules
 
 HEAVY = {"spacy", "ipywidgets", "anywidget", "matplotlib", "IPython", "sklearn", "tqdm"}
-REPORT = f"print(json.dumps([sorted({HEAVY} & set(sys.modules)), torch.cuda.is_initialized()]))"
+# There seems to be a card, so that code for one runs, also where there is none; who asks for it is noted, and nobody
+# gets it. Asking counts: after it, torch refuses CUDA in forked processes.
+WATCH = """
+import json, sys, torch, numpy
+asked = []
+def is_available():
+    asked.append("is_available")
+    return True
+def initialise():
+    asked.append("initialise")
+    raise RuntimeError("CUDA is initialised")
+torch.cuda.is_available, torch.cuda._lazy_init = is_available, initialise
+"""
+REPORT = f"print(json.dumps([sorted({HEAVY} & set(sys.modules)), asked]))"
+MAX_LINES = {ast.FunctionDef: 30, ast.AsyncFunctionDef: 30, ast.ClassDef: 60, ast.Module: 250}
 
 
-def heavy_after(statement):
-    "In a fresh process after `statement`: which heavy packages are loaded, and is CUDA initialised?"
-    code = f"import json, sys, torch, numpy; {statement}; {REPORT}"
-    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, timeout=60, cwd=ROOT.parent)
+def after(statement):
+    "In a fresh process after `statement`: the heavy packages that are loaded, and what was asked of CUDA."
+    code = "\n".join([WATCH, statement, REPORT])
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, timeout=180, cwd=ROOT.parent)
     assert done.returncode == 0, done.stderr
     return json.loads(done.stdout)
 
@@ -32,9 +46,21 @@ def test_imports_follow_the_reading_order():
     known = set()
     for path in NOTEBOOKS:
         for cell in code_cells(path):
-            later = set(imports_of_project(cell["source"])) - known - {"fastcourse"}
+            later = set(imports_of_project(cell["source"], modules())) - known - {"fastcourse"}
             assert not later, f"{path.name} imports {later}, which no earlier lesson exports"
         known.add(exported_module(path))
+
+
+@pytest.mark.parametrize("source, expected", [
+    ("import fastcourse.core as c, torch", {"fastcourse.core"}),
+    ("from fastcourse.core import a, b", {"fastcourse.core"}),
+    ("from fastcourse import core, __version__", {"fastcourse.core", "fastcourse"}),
+    ("from fastcourse.data import datasets as d", {"fastcourse.data.datasets"}),
+    ("%time\ndef f(): from fastcourse.data.datasets import digits", {"fastcourse.data.datasets"}),
+    ("from fastcourse.nowhere import a", {"fastcourse.nowhere"}), ("from torch import nn", set()),
+])
+def test_imports_of_project(source, expected):
+    assert set(imports_of_project(source, ["fastcourse.core", "fastcourse.data.datasets"])) == expected
 
 
 def test_no_name_is_exported_twice():
@@ -50,14 +76,64 @@ def test_no_name_is_exported_twice():
 
 @pytest.fixture(scope="module")
 def heavy_by_torch():
-    return heavy_after("pass")[0]
+    return after("pass")[0]
 
 
 @pytest.mark.parametrize("name", modules())
 def test_module_imports_alone(name, heavy_by_torch):
-    loaded, cuda_initialised = heavy_after(f"import {name}")
+    loaded, asked = after(f"import {name}")
     assert loaded == heavy_by_torch
-    assert not cuda_initialised
+    assert not asked
+
+
+@pytest.mark.parametrize("fault, expected", [
+    ("if torch.cuda.is_available(): torch.zeros(1, device='cuda')", ["is_available", "initialise"]),
+    ("torch.cuda.current_device()", ["initialise"]),
+])
+def test_use_of_cuda_is_seen(fault, expected):
+    assert after(f"try: exec({fault!r})\nexcept RuntimeError: pass")[1] == expected
+
+
+def signature(function):
+    "Numbers of the lines before the body: arguments, each documented beside it."
+    return range(function.lineno, function.body[0].lineno)
+
+
+def num_lines(node, source):
+    """Lines of code of a module, a class or a function, docstrings included.
+
+    Not counted are blank lines, lines that hold a comment alone, and, for classes and functions, the lines of
+    functions' signatures, for they document the parameters.
+    """
+    first, last = (1, len(source)) if isinstance(node, ast.Module) else (node.lineno, node.end_lineno)
+    numbers = {i for i in range(first, last + 1) if (line := source[i - 1].strip()) and not line.startswith("#")}
+    if not isinstance(node, ast.Module):
+        functions = [f for f in ast.walk(node) if isinstance(f, (ast.FunctionDef, ast.AsyncFunctionDef))]
+        numbers = numbers.difference(*map(signature, functions))
+    return len(numbers)
+
+
+def too_long(text):
+    "What in the source `text` is longer than its kind may be: names and numbers of lines."
+    source = text.splitlines()
+    nodes = [node for node in ast.walk(ast.parse(text)) if type(node) in MAX_LINES]
+    return [(getattr(node, "name", "module"), lines) for node in nodes
+            if (lines := num_lines(node, source)) > MAX_LINES[type(node)]]
+
+
+# nbdev writes _modidx.py, an index of names for its own use.
+@pytest.mark.parametrize("path", sorted({*(ROOT / "fastcourse").rglob("*.py")} - {ROOT / "fastcourse" / "_modidx.py"}),
+                         ids=lambda path: path.relative_to(ROOT).as_posix())
+def test_nothing_is_too_long(path):
+    assert not too_long(path.read_text(encoding="utf8"))
+
+
+def test_too_long_is_seen():
+    signature = "def f(\n    a,  # first\n\n    b,\n):\n"
+    assert not too_long(signature + "\n    # why\n    a\n" * 30) and not too_long("a\n# why\n\n" * 250)
+    assert too_long(signature + "    a\n" * 31) == [("f", 31)] and too_long("a\n" * 251) == [("module", 251)]
+    method = "    def g(self,\n        a,  # first\n    ):\n        a\n        b\n"
+    assert not too_long("class A:\n    'text'\n" + method * 29) and too_long("class A:\n" + method * 30) == [("A", 61)]
 
 
 def test_ruff():

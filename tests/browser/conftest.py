@@ -6,7 +6,6 @@ import sys
 import pytest
 from lab import Lesson, lab_server
 from playwright.sync_api import Error, sync_playwright
-from project import ROOT
 
 NAMES = ("google-chrome", "google-chrome-stable", "chromium", "chromium-browser")
 FLAGS = ["--no-sandbox", "--disable-gpu", "--disable-dev-shm-usage", "--disable-background-networking"]
@@ -33,17 +32,7 @@ def browser():
         browser.close()
 
 
-@pytest.fixture(scope="package")
-def project_copy(tmp_path_factory):
-    "The lessons with what they need: browser tests run and save them."
-    copy = tmp_path_factory.mktemp("project")
-    shutil.copy(ROOT / "settings.ini", copy)
-    for folder in ("nbs", "images"):
-        shutil.copytree(ROOT / folder, copy / folder)
-    return copy
-
-
-@pytest.fixture(scope="package")
+@pytest.fixture(scope="module")
 def lab_address(project_copy, tmp_path_factory):
     command = [sys.executable, "-m", "jupyterlab", "--no-browser", "--port=0", "--LabApp.expose_app_in_browser=True",
                f"--ServerApp.root_dir={project_copy}"]
@@ -51,7 +40,7 @@ def lab_address(project_copy, tmp_path_factory):
         yield address
 
 
-@pytest.fixture(scope="package")
+@pytest.fixture(scope="module")
 def open_lesson(browser, lab_address):
     "Open the lesson of a name in a page of its own."
     pages = []

@@ -8,7 +8,7 @@ import urllib.request
 from contextlib import contextmanager
 
 from playwright.sync_api import expect
-from project import ROOT
+from project import ROOT, num_widgets
 
 SCREENSHOTS = ROOT / "artefacts" / "browser"
 ADDRESS = re.compile(r"http://127\.0\.0\.1:\d+/\S*\?token=\w+")
@@ -27,7 +27,7 @@ def printed_address(process, log, timeout_seconds):
 
 
 @contextmanager
-def lab_server(command, folder, timeout_seconds=60):
+def lab_server(command, folder, timeout_seconds=90):
     "The address of the JupyterLab that `command` starts, once it answers. Its settings and its log are in `folder`."
     own = {f"JUPYTER_{name}_DIR": str(folder / name) for name in ("CONFIG", "DATA", "RUNTIME")}
     own |= {f"JUPYTERLAB_{name}_DIR": str(folder / name) for name in ("WORKSPACES", "SETTINGS")}
@@ -82,8 +82,10 @@ class Lesson:
         self.page.locator(".jp-NotebookPanel:visible").screenshot(path=SCREENSHOTS / f"{self.name}-{moment}.png")
 
     def explorers(self):
-        "The widgets of the lesson, each scrolled into view when its turn comes."
-        for explorer in self.page.locator(".fastcourse-explorer").all():
+        "The widgets of the lesson, as many as its cells show, each scrolled into view when its turn comes."
+        found = self.page.locator(".fastcourse-explorer")
+        expect(found, f"each explore(…) of {self.name} shows a widget").to_have_count(num_widgets(self.name))
+        for explorer in found.all():
             # JupyterLab does not lay out distant cells; only its own scrolling brings them back. The cell before,
             # which introduces the widget, comes to the top: for the screenshots.
             explorer.evaluate("""async element => {

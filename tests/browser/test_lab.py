@@ -1,5 +1,4 @@
 "A reader in JupyterLab: the start page, and every lesson that has a widget."
-import re
 import shutil
 import sys
 
@@ -8,10 +7,14 @@ from axe_playwright_python.sync_playwright import Axe
 from clean_notebooks import WIDGET
 from lab import CONTROLS, KEYS, kind_of, lab_server
 from playwright.sync_api import expect
-from project import NOTEBOOKS, ROOT, code_cells
+from project import NOTEBOOKS, ROOT, code_cells, num_widgets
 
-WITH_WIDGET = [path.stem for path in NOTEBOOKS
-               if any(re.search(r"^explore\(", cell["source"], re.MULTILINE) for cell in code_cells(path))]
+WITH_WIDGET = [path.stem for path in NOTEBOOKS if num_widgets(path.stem)]
+NARROWEST_TRACK = 100  # pixels of a slider's track: with fewer, one pixel of the mouse skips values
+
+
+def test_lessons_with_a_widget_are_found():
+    assert WITH_WIDGET, "without one, every test of a lesson would be skipped"
 
 
 @pytest.fixture(scope="module", params=WITH_WIDGET)
@@ -24,6 +27,13 @@ def lesson(request, open_lesson):
 
 def test_no_error_or_warning(lesson):
     assert lesson.messages() == []
+
+
+def test_every_widget_has_usable_controls(lesson):
+    for explorer in lesson.explorers():
+        assert explorer.locator(CONTROLS).count(), explorer.text_content()
+        for track in explorer.locator(".noUi-base").all():
+            assert track.bounding_box()["width"] > NARROWEST_TRACK, explorer.text_content()
 
 
 def test_every_control_moves_its_picture(lesson):
@@ -76,5 +86,5 @@ SET_UP = shutil.which("make") and (ROOT / ".venv" / ".installed").exists()
 
 @pytest.mark.skipif(not SET_UP or sys.platform == "win32", reason="the environment of `make` is not set up")
 def test_make_lab_says_its_address_and_answers(tmp_path):
-    with lab_server(["make", "lab", "LAB_ARGS=--no-browser --port=0"], tmp_path, timeout_seconds=30) as address:
+    with lab_server(["make", "lab", "LAB_ARGS=--no-browser --port=0"], tmp_path) as address:
         assert "/lab/tree/nbs/index.ipynb?token=" in address
