@@ -17,10 +17,10 @@ def stored_output(output):
         del data[WIDGET]
         if set(data) <= {"text/plain"}:
             return None
-    if "image/png" in data:
-        # Live, a figure is an <img> with an alt text. The same picture as PNG also shows in a notebook that is not
-        # trusted and on GitHub; its metadata keeps the alt text.
-        data.pop("text/html", None)
+    if "image/png" in data and "".join(data.get("text/html", "")).startswith("<img alt="):
+        # Live, a figure of the course is an <img> with an alt text. The same picture as PNG also shows in a notebook
+        # that is not trusted and on GitHub; its metadata keeps the alt text.
+        del data["text/html"]
         output["metadata"].pop("text/html", None)
     return output
 

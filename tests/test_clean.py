@@ -13,13 +13,17 @@ VIEW = {"model_id": "0f", "version_major": 2, "version_minor": 0}
 BUNDLES = {
     "widget": {WIDGET: VIEW, "text/plain": ["VBox()"]},
     "widget with a static form": {WIDGET: VIEW, "image/png": "iVBO", "text/plain": ["VBox()"]},
-    "figure": {"text/html": ["<img>"], "image/png": "iVBO", "text/plain": ["<Figure>"]},
+    "figure": {"text/html": ['<img alt="a ', 'curve">'], "image/png": "iVBO", "text/plain": ["<Figure>"]},
+    "live figure": {"text/html": '<img alt="a curve">', "image/png": "iVBO", "text/plain": "a curve"},
+    "figure of another library": {"text/html": ["<div><script>"], "image/png": "iVBO", "text/plain": ["Figure({})"]},
     "table": {"text/html": ["<table>"], "text/plain": ["table"]},
 }
 STORED = {
     "widget": None,
     "widget with a static form": {"image/png", "text/plain"},
     "figure": {"image/png", "text/plain"},
+    "live figure": {"image/png", "text/plain"},
+    "figure of another library": {"text/html", "image/png", "text/plain"},
     "table": {"text/html", "text/plain"},
 }
 
