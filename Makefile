@@ -6,10 +6,12 @@
 
 PYTHON ?= python3
 BIN := .venv/$(if $(filter Windows_NT,$(OS)),Scripts,bin)
-# pip installs the tested versions; in particular nothing replaces torch by another build.
-export PIP_CONSTRAINT := $(CURDIR)/constraints.txt
+# pip installs the tested versions. Which build of torch that is, is up to the index that pip asks: where it offers one
+# with CUDA, as PyPI does for Linux, pip installs that one, some gigabytes. The path is relative, because pip would take
+# a space in it for the end.
+export PIP_CONSTRAINT := constraints.txt
 
-.PHONY: lab test bench export clean-notebooks readme
+.PHONY: lab test bench export clean-notebooks readme picture
 
 lab: export JUPYTER_CONFIG_PATH := $(CURDIR)/jupyter
 lab: .venv/.installed
@@ -32,6 +34,10 @@ readme: .venv/.installed
 	$(BIN)/jupyter nbconvert --execute --inplace nbs/index.ipynb
 	$(BIN)/python scripts/clean_notebooks.py nbs/index.ipynb
 	$(BIN)/python scripts/make_readme.py
+
+# The picture of the start page, from the browser tests that ran last.
+picture:
+	cp artefacts/browser/10_learner-0-after.png images/lesson.png
 
 .venv/.installed: settings.ini setup.py constraints.txt
 	$(PYTHON) -m venv .venv
