@@ -22,3 +22,10 @@ def test_loop_overhead(tmp_path):
 def test_recorded_result_meets_its_goal():
     result = json.loads((ROOT / "benchmarks/results/loop_overhead.json").read_text(encoding="utf8"))
     assert result["loops"][FULL]["added"] <= result["goal_microseconds"] == 60
+
+
+def test_readme_has_the_recorded_result():
+    loops = json.loads((ROOT / "benchmarks/results/loop_overhead.json").read_text(encoding="utf8"))["loops"]
+    readme = (ROOT / "benchmarks/README.md").read_text(encoding="utf8")
+    for name, row in loops.items():
+        assert f"| {name} | {row['microseconds']} | {row['added']:+} |" in readme
