@@ -36,8 +36,8 @@ class Averages(Callback):
         names = ["train_loss", "valid_loss", *map(function_name, metrics)]
         if len(set(names)) != len(names): raise ValueError(f"metrics must have different names, got {names[2:]}")
         self.metrics = dict(zip(names[2:], metrics))
-        self.values, self.counts = [], []
 
+    def before_fit(self, learn): self.values, self.counts = [], []
     def before_epoch(self, learn): learn.averages = {}
 
     def after_loss(self, learn):
@@ -135,7 +135,7 @@ class Learner(BatchSteps):
         self.training, self.batch_index = training, -1
         self.model.train(training)
         with torch.set_grad_enabled(training): self.run_phase(phase, partial(self._all_batches, loader))
-        if self.batch_index < 0 and not self.cancelled:
+        if self.batch_index < 0:
             raise ValueError(f"the {phase} loader gave no batch (a generator is used up after one epoch)")
         self.x = self.y = self.preds = self.loss = None
 
