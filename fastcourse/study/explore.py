@@ -71,7 +71,7 @@ def make_slider(
     if all(isinstance(value, Integral) for value in (low, high, start, step or 1)):
         return ipywidgets.IntSlider(int(start), int(low), int(high), int(step or 1), **kwargs)
     step = step or 10.0 ** math.floor(math.log10((high - low) / 50))
-    digits = max(-Decimal(repr(float(value))).as_tuple().exponent for value in (low, step))
+    digits = max(-Decimal(repr(float(value))).as_tuple().exponent for value in (low, step, start))
     return ipywidgets.FloatSlider(start, min=low, max=high, step=step, readout_format=f".{min(digits, 9)}f", **kwargs)
 
 # %% ../../nbs/03_explore.ipynb #7d5ad179

@@ -101,7 +101,7 @@ class EventLoop:
     ):
         self.cbs, self.is_running = list(check_callbacks(cbs)), False
         self.handlers = collect_handlers(self.cbs)
-        self.cancelled = None  # in an after_ event: the exception that ended the phase early, or None
+        self.cancelled = None  # in the event that closes a phase: what ended the phase early, or None
 
     def emit(self, event:str)->None:
         "Call the event's method of every callback that has one."
@@ -116,7 +116,7 @@ class EventLoop:
 
     def run_phase(self, phase:str, work:Callable[[], None])->None:
         "Work between the phase's two events. A cancel exception ends the work, and the phase that it names."
-        cancel = None
+        cancel = self.cancelled = None
         try:
             self.emit(f"before_{phase}")
             work()
@@ -131,17 +131,20 @@ class EventLoop:
         "The outermost phase, with `cbs` besides the own callbacks; after_fit is emitted whatever happens."
         if self.is_running: raise RuntimeError("a fit is running; its callbacks cannot call fit or evaluate")
         self.handlers = collect_handlers([*self.cbs, *check_callbacks(cbs)])
-        self.is_running, self.cancelled = True, None
+        self.is_running, failure = True, None
         try:
-            try:
-                self.emit("before_fit")
-                work()
-            except CancelFit as cancel: self.cancelled = cancel
-            finally: self.emit("after_fit")
-        except Cancel as cancel:
-            raise RuntimeError(f"{type(cancel).__name__} was raised in {cancel.event or 'a step of the learner'}, "
-                               f"where no {cancel.phase} is running") from cancel
+            self.emit("before_fit")
+            work()
+            self.cancelled = None
+        except BaseException as error:
+            self.cancelled, failure = error, None if isinstance(error, CancelFit) else error
+        try: self.emit("after_fit")
+        except Exception as error: failure = widest(failure, error)
         finally: self.is_running = False
+        if isinstance(failure, Cancel):
+            raise RuntimeError(f"{type(failure).__name__} was raised in {failure.event or 'a step of the learner'}, "
+                               f"where no {failure.phase} is running") from failure
+        if failure: raise failure
 
 # %% ../../nbs/20_events.ipynb #aab3e322
 def reaches_all(
@@ -152,8 +155,8 @@ def reaches_all(
     return event == "after_fit" or isinstance(error, Cancel) and event.removeprefix("after_") in PHASES
 
 def widest(
-    *errors:Exception|None,
-)->Exception:
+    *errors:BaseException|None,
+)->BaseException:
     "The error that ends most: a real one before any Cancel, the first of equals."
     def scope(error): return PHASES.index(error.phase) if isinstance(error, Cancel) else -1
     return min((error for error in errors if error), key=scope)
