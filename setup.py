@@ -2,7 +2,7 @@
 from configparser import ConfigParser
 from pathlib import Path
 
-from setuptools import find_packages, setup
+from setuptools import find_namespace_packages, setup
 
 ROOT = Path(__file__).parent
 config = ConfigParser()
@@ -18,7 +18,8 @@ setup(
     author=settings["author"],
     license=settings["license"],
     keywords=settings["keywords"].split(),
-    packages=find_packages(include=[settings["lib_path"], f"{settings['lib_path']}.*"]),
+    packages=find_namespace_packages(include=[f"{settings['lib_path']}*"], exclude=["*.__pycache__", "*.egg-info"]),
+    package_data={"": ["*.toml"]},  # the folders of exercises and questions hold nothing else
     python_requires=f">={settings['min_python']}",
     install_requires=settings["requirements"].split(),
     extras_require={extra: settings[f"{extra}_requirements"].split() for extra in ("lab", "dev")},

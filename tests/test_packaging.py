@@ -76,6 +76,12 @@ def test_module_imports_with_torch_and_numpy_alone(name, bare_python, tmp_path):
     assert str(bare_python.parents[1]) in where
 
 
+def test_wheel_brings_exercises_and_questions(bare_python, tmp_path):
+    code = ("from fastcourse.study import exercises, quiz\n"
+            "print(len(exercises.lesson_exercises('core')) >= 3, len(quiz.lesson_questions('core')) >= 3)")
+    assert call(bare_python, "-c", code, cwd=tmp_path).split() == ["True", "True"]
+
+
 def test_environment_is_bare(bare_python, tmp_path):
     others = ("matplotlib", "ipywidgets", "tqdm", "IPython")
     code = f"from importlib.util import find_spec; print([name for name in {others} if find_spec(name)])"
