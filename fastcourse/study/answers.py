@@ -9,6 +9,7 @@ __all__ = ['describe', 'number_text', 'tensor_difference', 'number_differs', 'di
 # %% ../../nbs/05_answers.ipynb #bedea770
 import copy
 import ctypes
+import inspect
 import math
 import numbers
 import os
@@ -96,7 +97,7 @@ def difference(
     if isinstance(expected, numbers.Real): return here if number_differs(actual, expected, tolerance) else ""
     if isinstance(expected, Tensor) and isinstance(actual, Tensor):
         return tensor_difference(actual.detach(), expected.detach(), place, tolerance)
-    if type(actual) is not type(expected): return here
+    if type(actual).__name__ != type(expected).__name__: return here
     if isinstance(expected, np.ndarray):
         return tensor_difference(torch.as_tensor(actual), torch.as_tensor(expected), place, tolerance)
     if isinstance(expected, dict):
@@ -253,7 +254,7 @@ def code_shape(
     if isinstance(answer, type):
         return {name: code_shape(value) for name, value in vars(answer).items()
                 if isinstance(value, FunctionType) or not name.startswith("__")}
-    if isinstance(answer, FunctionType): return code_shape(answer.__code__)
+    if isinstance(answer, FunctionType): return code_shape(inspect.unwrap(answer).__code__)
     if isinstance(answer, CodeType):
         return answer.co_code, answer.co_names, answer.co_varnames, [code_shape(const) for const in answer.co_consts]
     return answer
