@@ -9,6 +9,7 @@ __all__ = ['SHAPES', 'TEXTURES', 'outline', 'texture', 'local_grid', 'paint', 'c
 # %% ../../nbs/09_scenes.ipynb #bc37e976
 import math
 from collections.abc import Sequence
+from types import MappingProxyType
 from typing import TYPE_CHECKING, NamedTuple
 
 import torch
@@ -22,8 +23,9 @@ from ..plots import draw_images, drawing
 if TYPE_CHECKING: from matplotlib.figure import Figure
 
 # %% ../../nbs/09_scenes.ipynb #a4e20449
-SHAPES = dict(shapes=("disc", "square", "triangle", "star", "ring", "cross"),
-              signs=("crescent", "half-disc", "flower", "heart", "bar", "arrow"))  # label set -> names by label
+SHAPES = MappingProxyType({  # label set -> names by label
+    "shapes": ("disc", "square", "triangle", "star", "ring", "cross"),
+    "signs": ("crescent", "half-disc", "flower", "heart", "bar", "arrow")})
 
 def outline(
     shape:str,  # a name from SHAPES
