@@ -31,6 +31,7 @@ def lab_server(command, folder, timeout_seconds=90):
     "The address of the JupyterLab that `command` starts, once it answers. Its settings and its log are in `folder`."
     own = {f"JUPYTER_{name}_DIR": str(folder / name) for name in ("CONFIG", "DATA", "RUNTIME")}
     own |= {f"JUPYTERLAB_{name}_DIR": str(folder / name) for name in ("WORKSPACES", "SETTINGS")}
+    own |= {"OMP_NUM_THREADS": "1"}  # the browser needs a core, and torch's threads wait for each other by spinning
     own |= {"IPYTHONDIR": str(folder / "ipython"), "JUPYTER_CONFIG_PATH": str(ROOT / "jupyter")}
     log = folder / "server.log"
     with open(log, "w", encoding="utf8") as output:
@@ -61,7 +62,7 @@ class Lesson:
         if not url.startswith(("data:", "blob:")):
             self.complaints.append(url)
 
-    def run_all(self, timeout_seconds=180):
+    def run_all(self, timeout_seconds=300):
         "Run all cells; False where one fails."
         return self.page.evaluate("""async seconds => {
             await jupyterapp.restored;
