@@ -251,6 +251,8 @@ d = { 'settings': {'branch': 'main', 'doc_baseurl': '/fastcourse', 'doc_host': '
                                                                                     'fastcourse/study/exercises.py'),
                                             'fastcourse.study.exercises.inherits': ( 'exercises.html#inherits',
                                                                                      'fastcourse/study/exercises.py'),
+                                            'fastcourse.study.exercises.judge_answer': ( 'exercises.html#judge_answer',
+                                                                                         'fastcourse/study/exercises.py'),
                                             'fastcourse.study.exercises.last_value': ( 'exercises.html#last_value',
                                                                                        'fastcourse/study/exercises.py'),
                                             'fastcourse.study.exercises.lesson_exercises': ( 'exercises.html#lesson_exercises',

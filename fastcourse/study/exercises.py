@@ -4,13 +4,14 @@
 
 # %% auto #0
 __all__ = ['Definition', 'parse_exercises', 'last_value', 'run_cases', 'compare_runs', 'inherits', 'wrong_kind', 'Exercise',
-           'record', 'file_of', 'recognise', 'exercise_card', 'read_shelf', 'lesson_exercises', 'exercise']
+           'judge_answer', 'record', 'file_of', 'recognise', 'exercise_card', 'read_shelf', 'lesson_exercises',
+           'exercise']
 
 # %% ../../nbs/05_exercises.ipynb #6a10fa45
 import ast
 import inspect
 import tomllib
-from dataclasses import MISSING, dataclass, field, fields
+from dataclasses import MISSING, dataclass, field, fields, replace
 from difflib import get_close_matches
 from functools import cache
 from importlib import resources
@@ -145,7 +146,7 @@ def wrong_kind(
         return f"The answer must be a value like {describe(reference)[:60].split(' with ')[0]}, got {got}."
     return ""
 
-# %% ../../nbs/05_exercises.ipynb #9c592e2f
+# %% ../../nbs/05_exercises.ipynb #28dadba2
 @dataclass(repr=False)
 class Exercise(Definition):
     "A task that checks answers, gives hints, and shows its solution."
@@ -157,24 +158,12 @@ class Exercise(Definition):
         "Right, or what is wrong. Records the attempt."
         if answer is ... or callable(answer) and code_shape(answer) == code_shape(self.build(self.start)): return self
         message = self.judge(answer)
-        note = record(self, attempts=1, solved=bool(message))
+        note = "" if message.passed is None else record(self, attempts=1, solved=message.passed)
         return Message(message.heading, f"{message.text}\n\n{note}".strip(), message.passed)
 
     def judge(self, answer:Any)->Message:
-        "Right, or what is wrong."
-        reference, filename = self.build(self.reference), file_of(answer)
-        if text := wrong_kind(answer, reference): return Message("Not yet", text, passed=False)
-        got, right = run_cases(self, answer), run_cases(self, reference)
-        if isinstance(right[-1].error, OutOfTime):
-            return Message("Not checked", "The solution itself ran out of time. Is the machine busy? Try again.")
-        for case, ran, expected in zip(self.cases, got, right):
-            if text := compare_runs(ran, expected, self, filename):
-                parts = [f"```\n{case.strip()}\n```\n{text}", recognise(self, got),
-                         f'A hint: `exercise("{self.lesson}", "{self.name}").hint()`']
-                return Message("Not yet", "\n\n".join(filter(None, parts)), passed=False)
-        prints = any(a.printed and not b.printed for a, b in zip(got, right))
-        text = f"{self.title}: the same as the solution in all {len(self.cases)} calls."
-        return Message("Right", text + " (It also prints. That is fine for a try.)" * prints, passed=True)
+        "Right, or what is wrong. Records nothing."
+        return judge_answer(self, answer)
 
     def hint(self)->Message:
         "The next hint, after those that were shown before."
@@ -195,6 +184,28 @@ class Exercise(Definition):
     def _repr_mimebundle_(self, include=None, exclude=None)->dict:
         static = Message(self.heading(), self.task)
         return {**exercise_card(self)._repr_mimebundle_(), "text/html": static._repr_html_(), "text/plain": repr(self)}
+
+# %% ../../nbs/05_exercises.ipynb #5a6a9bfe
+def judge_answer(
+    exercise:Exercise,
+    answer:Any,
+)->Message:
+    "Right, or what is wrong."
+    reference, filename = exercise.build(exercise.reference), file_of(answer)
+    if text := wrong_kind(answer, reference): return Message("Not yet", text, passed=False)
+    # The solution goes first: what it imports is there when the answer's time begins.
+    right = run_cases(replace(exercise, seconds=60.0), reference)
+    got = run_cases(exercise, answer)
+    if isinstance(right[-1].error, OutOfTime):
+        return Message("Not checked", "The solution itself ran out of time. Is the machine busy? Try again.")
+    for case, ran, expected in zip(exercise.cases, got, right):
+        if text := compare_runs(ran, expected, exercise, filename):
+            parts = [f"```\n{case.strip()}\n```\n{text}", recognise(exercise, got),
+                     f'A hint: `exercise("{exercise.lesson}", "{exercise.name}").hint()`']
+            return Message("Not yet", "\n\n".join(filter(None, parts)), passed=False)
+    prints = any(a.printed and not b.printed for a, b in zip(got, right))
+    text = f"{exercise.title}: the same as the solution in all {len(exercise.cases)} calls."
+    return Message("Right", text + " (It also prints. That is fine for a try.)" * prints, passed=True)
 
 # %% ../../nbs/05_exercises.ipynb #17993b13
 def record(
