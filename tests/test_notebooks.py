@@ -45,6 +45,7 @@ def displayed(outputs, states):
 def run(path, project):
     environment = {name: value for name, value in os.environ.items() if not name.startswith("FASTCOURSE_")}
     environment |= OFFLINE | {"IPYTHONDIR": str(project / ".ipython")}
+    environment["FASTCOURSE_HOME"] = str(project / ".home")  # nobody's own progress and data
     environment["FASTCOURSE_CHECK_WIDGETS"] = "1"  # `explore` draws both ends of every control
     notebook = nbformat.read(project / "nbs" / path.name, as_version=4)
     client = NotebookClient(notebook, timeout=LIMIT_SECONDS, resources={"metadata": {"path": str(project / "nbs")}})
