@@ -37,7 +37,7 @@ readme: .venv/.installed
 
 # The picture of the start page, from the browser tests that ran last.
 picture:
-	cp artefacts/browser/21_learner-0-after.png images/lesson.png
+	cp artefacts/browser/22_learner-0-after.png images/lesson.png
 
 .venv/.installed: settings.ini setup.py constraints.txt
 	$(PYTHON) -m venv .venv
