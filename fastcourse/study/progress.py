@@ -22,13 +22,13 @@ def home_folder()->Path:
 # %% ../../nbs/04_progress.ipynb #ecb64580
 def write_atomically(
     path:Path,  # its folder must exist
-    text:str,
+    content:str|bytes,
 )->None:
-    "Replace a file in one step: who reads it meanwhile, or after a crash, finds the old text or the new one."
+    "Replace a file in one step: who reads it meanwhile, or after a crash, finds the old content or the new one."
     descriptor, name = tempfile.mkstemp(dir=path.parent, prefix=f"{path.name}.", suffix=".new")
     try:
-        with open(descriptor, "w", encoding="utf8") as file:
-            file.write(text)
+        with open(descriptor, "wb") as file:
+            file.write(content.encode() if isinstance(content, str) else content)
             file.flush()
             os.fsync(file.fileno())
         for wait_seconds in (0.02, 0.1, 0.5, None):
