@@ -156,24 +156,15 @@ def test_part_of_another_file_is_thrown_away(home, server):
     assert server.asked == [("good", 50_000), ("good", 0)]
 
 
-def test_part_survives_a_server_that_is_away(home, server):
+@pytest.mark.parametrize("manner, message", [("missing", "answers 404"), ("page", "text/html")])
+def test_part_survives_a_server_that_is_away_and_the_page_of_a_hotel(home, server, manner, message):
     work = home / "data" / ".films.work"
     work.mkdir(parents=True)
     (work / "body.bin.part").write_bytes(BODY[:50_000])
-    with pytest.raises(DataError, match="answers 404"):
-        c.fetch(body_from(server, "missing"), progress=False)
+    with pytest.raises(DataError, match=message):
+        c.fetch(body_from(server, manner), progress=False)
     assert is_right(c.fetch(body_from(server, "good"), progress=False))
-    assert server.asked[-1] == ("good", 50_000)
-
-
-def test_part_survives_the_page_of_a_hotel(home, server):
-    work = home / "data" / ".films.work"
-    work.mkdir(parents=True)
-    (work / "body.bin.part").write_bytes(BODY[:50_000])
-    with pytest.raises(DataError, match="text/html"):
-        c.fetch(body_from(server, "page"), progress=False)
-    assert is_right(c.fetch(body_from(server, "good"), progress=False))
-    assert server.asked == [("page", 50_000), ("page", 50_000), ("good", 50_000)]
+    assert server.asked == [(manner, 50_000), (manner, 50_000), ("good", 50_000)]
 
 
 def test_no_network(home):
