@@ -33,10 +33,15 @@ def browser():
 
 
 @pytest.fixture(scope="module")
-def lab_address(project_copy, tmp_path_factory):
+def server_folder(tmp_path_factory):
+    return tmp_path_factory.mktemp("server")
+
+
+@pytest.fixture(scope="module")
+def lab_address(project_copy, server_folder):
     command = [sys.executable, "-m", "jupyterlab", "--no-browser", "--port=0", "--LabApp.expose_app_in_browser=True",
                f"--ServerApp.root_dir={project_copy}"]
-    with lab_server(command, tmp_path_factory.mktemp("server")) as address:
+    with lab_server(command, server_folder) as address:
         yield address
 
 

@@ -28,11 +28,15 @@ def printed_address(process, log, timeout_seconds):
 
 @contextmanager
 def lab_server(command, folder, timeout_seconds=90):
-    "The address of the JupyterLab that `command` starts, once it answers. Its settings and its log are in `folder`."
+    """The address of the JupyterLab that `command` starts, once it answers.
+
+    Its settings, its log and the learner's progress (`home`) are in `folder`: nobody's own are read or written.
+    """
     own = {f"JUPYTER_{name}_DIR": str(folder / name) for name in ("CONFIG", "DATA", "RUNTIME")}
     own |= {f"JUPYTERLAB_{name}_DIR": str(folder / name) for name in ("WORKSPACES", "SETTINGS")}
     own |= {"OMP_NUM_THREADS": "1"}  # the browser needs a core, and torch's threads wait for each other by spinning
     own |= {"IPYTHONDIR": str(folder / "ipython"), "JUPYTER_CONFIG_PATH": str(ROOT / "jupyter")}
+    own |= {"FASTCOURSE_HOME": str(folder / "home")}
     log = folder / "server.log"
     with open(log, "w", encoding="utf8") as output:
         process = subprocess.Popen(command, cwd=ROOT, env=os.environ | own, stdout=output, stderr=output)

@@ -1,6 +1,5 @@
 "A learner at the study desk in JupyterLab: answers with the keyboard, a wrong and a right solution, a restart."
 import json
-import os
 
 import nbformat
 import pytest
@@ -17,23 +16,17 @@ CELLS = ["from fastcourse.study.exercises import exercise\nfrom fastcourse.study
 
 
 @pytest.fixture(scope="module")
-def home(tmp_path_factory):
-    "The learner's folder. The server that starts later inherits the variable."
-    folder = tmp_path_factory.mktemp("home")
-    before = os.environ.get("FASTCOURSE_HOME")
-    os.environ["FASTCOURSE_HOME"] = str(folder)
-    yield folder
-    os.environ.pop("FASTCOURSE_HOME")
-    if before is not None:
-        os.environ["FASTCOURSE_HOME"] = before
+def home(server_folder):
+    "The learner's folder."
+    return server_folder / "home"
 
 
 @pytest.fixture(scope="module")
-def desk(home, project_copy, request):
+def desk(project_copy, open_lesson):
     notebook = nbformat.v4.new_notebook(cells=[nbformat.v4.new_code_cell(source) for source in CELLS])
     notebook.metadata.kernelspec = {"name": "python3", "display_name": "python3"}
     nbformat.write(notebook, project_copy / "nbs" / "desk.ipynb")
-    lesson = request.getfixturevalue("open_lesson")("desk")
+    lesson = open_lesson("desk")
     assert lesson.run_all(), lesson.messages()
     return lesson
 
