@@ -27,8 +27,13 @@ EQUIVALENT = {
     "datasets/successors: counts[word][following] += 2": "twice the counts have the same order",
     "datasets/successors: return {word: counter.most_common(2)[0][0] for word, counter in counts.items()}":
         "of the two most common the first is taken",
+    "exercises/telling: telling = torch.tensor([[0.0, 2.0]])": "any positive number beside the zero does",
     "plots/luminances: light = np.where(colors < 0.04045, colors / 12.92, ((colors + 0.055) / 1.055) ** 2.4)":
         "at 0.04045 itself the two formulas agree in seven digits",
+    "scenes/noise_pictures: generator = torch.Generator().manual_seed(1000003 * seed - i)":
+        "other seeds, and no two of them meet",
+    "scenes/noise_pictures: generator = torch.Generator().manual_seed(1000004 * seed + i)":
+        "other seeds, and no two of them meet",
     "testing/unlearned: grads = torch.autograd.grad(module(x).mean(), parameters, allow_unused=True)":
         "which parameters get no gradient does not depend on the factor between mean and sum",
 }
