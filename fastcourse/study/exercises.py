@@ -4,8 +4,8 @@
 
 # %% auto #0
 __all__ = ['Definition', 'parse_exercises', 'last_value', 'run_cases', 'compare_runs', 'inherits', 'wrong_kind', 'Exercise',
-           'judge_answer', 'record', 'file_of', 'recognise', 'exercise_card', 'read_shelf', 'lesson_exercises',
-           'exercise']
+           'judge_answer', 'record', 'file_of', 'recognise', 'exercise_card', 'shelf_files', 'read_shelf',
+           'lesson_exercises', 'exercise']
 
 # %% ../../nbs/06_exercises.ipynb #6a10fa45
 import ast
@@ -22,7 +22,10 @@ from .answers import (
     Message, OutOfTime, Ran, code_shape, describe, difference, error_words, run_limited, seeded, watched)
 from .progress import Progress
 
-if TYPE_CHECKING: from ipywidgets import DOMWidget
+if TYPE_CHECKING:
+    from importlib.resources.abc import Traversable
+
+    from ipywidgets import DOMWidget
 
 # %% ../../nbs/06_exercises.ipynb #b93fb26c
 @dataclass(repr=False)
@@ -249,12 +252,18 @@ def exercise_card(
     return card.add_class("fastcourse-exercise")
 
 # %% ../../nbs/06_exercises.ipynb #c0852908
+def shelf_files(
+    shelf:str,  # "exercises" or "questions"
+)->dict[str, "Traversable"]:  # by lesson
+    "The files of the lessons that have exercises or questions."
+    return {path.name.removesuffix(".toml"): path for path in resources.files("fastcourse").joinpath(shelf).iterdir()}
+
 def read_shelf(
     shelf:str,   # "exercises" or "questions"
     lesson:str,  # such as "core"
 )->str:
     "The text of a lesson's file; raises ValueError with the nearest name if there is none."
-    files = {path.name.removesuffix(".toml"): path for path in resources.files("fastcourse").joinpath(shelf).iterdir()}
+    files = shelf_files(shelf)
     if lesson in files: return files[lesson].read_text(encoding="utf8")
     near = "".join(f", did you mean {match!r}?" for match in get_close_matches(lesson, files, n=1))
     raise ValueError(f"no lesson {lesson!r} has {shelf}{near or f'; these have: {sorted(files)}'}")
