@@ -196,6 +196,7 @@ def draw_outputs_at(
     for panel, (name, shares) in zip(figure.subplots(1, len(images), sharey=True, squeeze=False).flat, images.items()):
         panel.stairs(shares[call].clamp(1e-4), edges, fill=True, baseline=1e-4, color=color)
         panel.set(yscale="log", ylim=(1e-4, 1), title=f"{name}: {silent[name][call]:.2f} silent", xlabel="output")
+        panel.minorticks_off()
     figure.axes[0].set_ylabel("share of the outputs")
     return figure
 
