@@ -4,8 +4,8 @@
 
 # %% auto #0
 __all__ = ['PACKAGES', 'package_folder', 'package_files', 'raw_docstrings', 'cleaning_rules', 'clean_docstring', 'name_pattern',
-           'mask_names', 'word_runs', 'without_copies', 'package_prose', 'Texts', 'docstrings', 'few_texts',
-           'docstring_text']
+           'mask_names', 'word_runs', 'without_copies', 'package_prose', 'Texts', 'gather_texts', 'docstrings',
+           'few_texts', 'docstring_text']
 
 # %% ../../nbs/12_docstrings.ipynb #d8407e7e
 import os
@@ -136,7 +136,7 @@ def package_prose(
                for path, source in package_files(package) for raw in raw_docstrings(source))
     return tuple((file, text) for file, text in cleaned if len(text.split()) >= 5)
 
-# %% ../../nbs/12_docstrings.ipynb #51761f5d
+# %% ../../nbs/12_docstrings.ipynb #a187f6b1
 class Texts(NamedTuple):
     "Texts and their labels."
     x:tuple[str, ...]
@@ -144,14 +144,11 @@ class Texts(NamedTuple):
     files:tuple[str, ...]  # package and path of the file that each text comes from
 
 @cache
-def docstrings(
-    packages:tuple[str, ...]=PACKAGES,  # see `package_folder`; the label of a text is the index of its package
-    min_words:int=20,                   # in a text, at least 5
-)->Split:                               # of Texts; no file is in both parts
-    "Prose from docstrings, names masked, copies removed, split by file."
-    if isinstance(packages, str): raise TypeError(f"packages must be a tuple of names, got {packages!r}")
-    if not packages: raise ValueError("packages must name at least one package, got none")
-    if not min_words >= 5: raise ValueError(f"min_words must be at least 5, got {min_words}")
+def gather_texts(
+    packages:tuple[str, ...],
+    min_words:int,
+)->Split:  # of Texts
+    "The corpus that `docstrings` describes; it is made once."
     found = [(text, label, file) for label, package in enumerate(packages)
              for file, text in package_prose(package) if len(text.split()) >= min_words]
     found = [found[i] for i in without_copies([text for text, *_ in found])]
@@ -159,6 +156,19 @@ def docstrings(
     for sample in found: parts[crc32(sample[-1].encode()) % 5 == 0].append(sample)
     columns = [list(zip(*part)) or [(), (), ()] for part in parts]
     return Split(*[Texts(x, torch.tensor(y, dtype=torch.int64), files) for x, y, files in columns])
+
+# %% ../../nbs/12_docstrings.ipynb #3c110f31
+def docstrings(
+    packages:tuple[str, ...]=PACKAGES,  # see `package_folder`; the label of a text is the index of its package
+    min_words:int=20,                   # in a text, at least 5
+)->Split:                               # of Texts; no file is in both parts
+    "Prose from docstrings, names masked, copies removed, split by file."
+    if not isinstance(packages, tuple) or not all(isinstance(package, str) for package in packages):
+        raise TypeError(f"packages must be a tuple of names, got {packages!r}")
+    if not packages: raise ValueError("packages must name at least one package, got none")
+    if not isinstance(min_words, int) or min_words < 5:
+        raise ValueError(f"min_words must be an integer of at least 5, got {min_words!r}")
+    return gather_texts(packages, min_words)
 
 # %% ../../nbs/12_docstrings.ipynb #b4e7bafc
 def few_texts(
