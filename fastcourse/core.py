@@ -4,7 +4,7 @@
 
 # %% auto #0
 __all__ = ['seed_everything', 'map_tensors', 'fingerprint', 'default_device', 'to_device', 'TensorLoader', 'DataLoaders',
-           'num_batches']
+           'num_batches', 'count_targets', 'function_name', 'check_loaders']
 
 # %% ../nbs/00_core.ipynb #e10bc596
 import hashlib
@@ -118,3 +118,33 @@ def num_batches(
     "How many batches a loader gives in one pass."
     try: return len(loader)
     except TypeError: return None
+
+# %% ../nbs/00_core.ipynb #f3b7ba4d
+def count_targets(
+    y:Any,  # a tensor, or a nesting of lists and tuples whose first tensor counts
+)->int:
+    "Over how many targets a batch's mean was taken, if none is ignored."
+    if isinstance(y, Tensor): return y.numel()
+    if isinstance(y, (list, tuple)) and y: return count_targets(y[0])
+    raise TypeError(f"the targets y must be a tensor or a tuple of tensors, got {y!r}")
+
+# %% ../nbs/00_core.ipynb #a929031c
+def function_name(
+    func:Callable,  # a function, a partial of one, or an object that can be called
+)->str:
+    "The name under which a metric appears."
+    func = getattr(func, "func", func)
+    return getattr(func, "__name__", type(func).__name__)
+
+# %% ../nbs/00_core.ipynb #aee60db4
+def check_loaders(
+    dls:Any,
+)->None:
+    "Raise unless there is something to train on and something to validate on."
+    for name in ("train", "valid"):
+        if not hasattr(dls, name):
+            raise TypeError(f"dls must have the attributes train and valid, such as DataLoaders(train, valid); "
+                            f"{type(dls).__name__} has no {name}")
+        loader = getattr(dls, name)
+        if not hasattr(loader, "__iter__"): raise TypeError(f"dls.{name} must be iterable, got {loader!r}")
+        if num_batches(loader) == 0: raise ValueError(f"dls.{name} is empty")

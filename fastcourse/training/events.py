@@ -87,7 +87,13 @@ def check_event_method(
 # %% ../../nbs/20_events.ipynb #fbe1e68f
 class Callback:
     "Base class of callbacks: methods named after events are called with the learner."
-    order = 0  # smaller is called first; equals in the order in which they were given
+    order = 0    # smaller is called first; equals in the order in which they were given
+    memory = ()  # names of the attributes that a resumed training needs
+
+    def state_dict(self)->dict[str, Any]: return {name: getattr(self, name) for name in self.memory}
+
+    def load_state_dict(self, state:dict[str, Any])->None:
+        for name, value in state.items(): setattr(self, name, value)
 
     def __init_subclass__(cls, **kwargs):
         super().__init_subclass__(**kwargs)
@@ -100,6 +106,7 @@ class EventLoop:
         cbs:Sequence[Callback]=(),
     ):
         self.cbs, self.is_running = list(check_callbacks(cbs)), False
+        self.active_cbs = self.cbs  # in a fit also those of this fit alone
         self.handlers = collect_handlers(self.cbs)
         self.cancelled = None  # in the event that closes a phase: what ended the phase early, or None
 
@@ -130,7 +137,8 @@ class EventLoop:
     def run_fit(self, work:Callable[[], None], cbs:Sequence[Callback]=())->None:
         "The outermost phase, with `cbs` besides the own callbacks; after_fit is emitted whatever happens."
         if self.is_running: raise RuntimeError("a fit is running; its callbacks cannot call fit or evaluate")
-        self.handlers = collect_handlers([*self.cbs, *check_callbacks(cbs)])
+        self.active_cbs = [*self.cbs, *check_callbacks(cbs)]
+        self.handlers = collect_handlers(self.active_cbs)
         self.is_running, failure = True, None
         try:
             self.emit("before_fit")

@@ -4,12 +4,13 @@
 
 # %% auto #0
 __all__ = ['FORMAT', 'RandomStates', 'encode_state', 'decode_state', 'state_checksum', 'write_state', 'split_state_file',
-           'read_state', 'describe_setup', 'check_same_setup']
+           'read_state', 'callbacks_with_memory', 'collect_state', 'restore_state', 'describe_setup',
+           'check_same_setup']
 
 # %% ../../nbs/21_state.ipynb #c6f5e7b2
 import json
 import random
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -17,8 +18,9 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from ..core import fingerprint
+from ..core import fingerprint, to_device
 from ..study.progress import write_atomically
+from .events import BatchSteps, Callback
 
 # %% ../../nbs/21_state.ipynb #92edaef8
 class RandomStates:
@@ -39,7 +41,8 @@ class RandomStates:
 
     def load_state_dict(self, state:dict[str, Any])->None:
         "Put every generator where it was; a CUDA device that is missing here is left out."
-        for generator, own in zip(self.generators, state["generators"], strict=True): generator.set_state(own)
+        for generator, own in zip(self.generators, state["generators"], strict=True):
+            generator.set_state(own.clone())  # torch 2.13 crashes when it is given a view
         random.setstate(state["python"])
         np.random.set_state(state["numpy"])
         torch.set_rng_state(state["torch"])
@@ -132,17 +135,51 @@ def read_state(
     except ValueError as error: raise ValueError(f"{path} {error}") from error
     return decode_state(json.loads(encoded), tensors)
 
+# %% ../../nbs/21_state.ipynb #b9c2006c
+def callbacks_with_memory(
+    cbs:Sequence[Callback],
+)->dict[str, Callback]:  # number and class -> callback
+    "Those whose state belongs into a checkpoint."
+    kept = [cb for cb in cbs if cb.memory]
+    return {f"{number} {type(cb).__name__}": cb for number, cb in enumerate(kept)}
+
+# %% ../../nbs/21_state.ipynb #24d0ab16
+def collect_state(
+    learn:BatchSteps,
+    dls:Any,          # with loaders train and valid
+)->dict[str, Any]:
+    "Everything that decides what the next batch does. The tensors are the learner's own."
+    return {"model": learn.model.state_dict(), "optimizer": learn.opt.state_dict(),
+            "gradients": [p.grad for p in learn.model.parameters()],
+            "random": RandomStates(dls.train, dls.valid).state_dict(),
+            "callbacks": {name: cb.state_dict() for name, cb in callbacks_with_memory(learn.active_cbs).items()}}
+
+def restore_state(
+    learn:BatchSteps,
+    dls:Any,               # with loaders train and valid
+    state:dict[str, Any],  # by `collect_state`; callbacks that the learner lacks are left out
+)->None:
+    "Make a learner go on as the one that the state was collected from."
+    learn.model.load_state_dict(state["model"])
+    learn.opt.load_state_dict(state["optimizer"])
+    for p, grad in zip(learn.model.parameters(), state["gradients"]): p.grad = to_device(grad, p.device)
+    for name, cb in callbacks_with_memory(learn.active_cbs).items():
+        if name in state["callbacks"]: cb.load_state_dict(to_device(state["callbacks"][name], p.device))
+    RandomStates(dls.train, dls.valid).load_state_dict(state["random"])
+
 # %% ../../nbs/21_state.ipynb #ad210274
 def describe_setup(
     model:nn.Module,
     opt:torch.optim.Optimizer,
+    cbs:Sequence[Callback]=(),
     **others,                   # what else must be equal: numbers, texts, lists
 )->dict[str, Any]:
     "What a checkpoint and the training that goes on from it must have in common."
     def describe(value): return f"{value.dtype} {tuple(value.shape)}" if isinstance(value, Tensor) else "no tensor"
     model_parts = {name: describe(value) for name, value in model.state_dict().items()}
     return {"model": model_parts, "optimizer": type(opt).__name__,
-            "parameters in groups": [len(group["params"]) for group in opt.param_groups], **others}
+            "parameters in groups": [len(group["params"]) for group in opt.param_groups],
+            "callbacks with a memory": list(callbacks_with_memory(cbs)), **others}
 
 def check_same_setup(
     found:dict[str, Any],     # by `describe_setup`, of the checkpoint
