@@ -1,7 +1,7 @@
 # Thin on purpose: each target sets up what it needs and calls one program.
 #   make lab     JupyterLab on the start page of the course
 #   make test    everything that continuous integration checks
-#   make bench   what a batch costs in the engine
+#   make bench   what a batch costs in the engine, and a step in the optimizer
 # PYTHON chooses the interpreter of the environment, LAB_ARGS and TEST_ARGS are handed on.
 
 PYTHON ?= python3
@@ -23,6 +23,7 @@ test: .venv/.installed
 
 bench: .venv/.installed
 	$(BIN)/python benchmarks/loop_overhead.py
+	$(BIN)/python benchmarks/optimizer_step.py
 
 export: .venv/.installed
 	$(BIN)/nbdev_export
