@@ -19,7 +19,7 @@ lab: .venv/.installed
 
 test: .venv/.installed
 	scripts/install_debian_packages.sh
-	$(BIN)/python -m pytest $(TEST_ARGS)
+	$(BIN)/python -m pytest --numprocesses 2 $(TEST_ARGS)
 
 bench: .venv/.installed
 	$(BIN)/python benchmarks/loop_overhead.py

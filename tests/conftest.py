@@ -3,6 +3,20 @@ import shutil
 
 import pytest
 from project import ROOT
+from xdist.scheduler import LoadScopeScheduling
+
+
+class Groups(LoadScopeScheduling):
+    "What runs in one process: the tests of one notebook, which share its runs; those of the browser; those of a file."
+    def _split_scope(self, nodeid):
+        file, _, test = nodeid.partition("::")
+        if "browser" in file:
+            return "browser"
+        return test.partition("[")[2] if file.endswith("test_notebooks.py") else file
+
+
+def pytest_xdist_make_scheduler(config, log):
+    return Groups(config, log)
 
 
 @pytest.fixture(scope="module")

@@ -47,6 +47,7 @@ def run(path, project):
     environment |= OFFLINE | {"IPYTHONDIR": str(project / ".ipython")}
     environment["FASTCOURSE_HOME"] = str(project / ".home")  # nobody's own progress and data
     environment["FASTCOURSE_CHECK_WIDGETS"] = "1"  # `explore` draws both ends of every control
+    environment["OMP_NUM_THREADS"] = "1"  # one core is enough for any lesson, and another test may need the other
     notebook = nbformat.read(project / "nbs" / path.name, as_version=4)
     client = NotebookClient(notebook, timeout=LIMIT_SECONDS, resources={"metadata": {"path": str(project / "nbs")}})
     start = time.perf_counter()
