@@ -90,7 +90,8 @@ class Callback:
     order = 0    # smaller is called first; equals in the order in which they were given
     memory = ()  # names of the attributes that a resumed training needs
 
-    def state_dict(self)->dict[str, Any]: return {name: getattr(self, name) for name in self.memory}
+    def state_dict(self)->dict[str, Any]:
+        return {name: getattr(self, name) for name in self.memory if hasattr(self, name)}
 
     def load_state_dict(self, state:dict[str, Any])->None:
         for name, value in state.items(): setattr(self, name, value)
