@@ -4,12 +4,14 @@
 
 # %% auto #0
 __all__ = ['Recorder', 'draw_hyper', 'smooth', 'draw_losses', 'notebook_or_terminal_bar', 'ProgressBar', 'check_monitor',
-           'EarlyStopping', 'ClipGradients', 'AccumulateGradients', 'FiniteLossGuard', 'MoveToDevice', 'Checkpoint']
+           'check_count', 'EarlyStopping', 'ClipGradients', 'AccumulateGradients', 'FiniteLossGuard', 'MoveToDevice',
+           'Checkpoint']
 
 # %% ../../nbs/23_callbacks.ipynb #f0c0ea31
 import math
 import sys
 from collections.abc import Callable
+from glob import escape
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -107,9 +109,12 @@ class ProgressBar(Callback):
 
     def before_epoch(self, learn):
         counts = num_batches(learn.dls.train), num_batches(learn.dls.valid)
-        if self.bar.total is None and None not in counts:
-            self.bar.reset(total=sum(counts) * learn.num_epochs)
-            self.bar.initial = self.bar.n = sum(counts) * learn.epoch + learn.num_done
+        if None not in counts:
+            done = sum(counts) * learn.epoch + learn.num_done
+            if self.bar.total is None:
+                self.bar.reset(total=sum(counts) * learn.num_epochs)
+                self.bar.initial = done
+            self.bar.n = done  # also right after an epoch that was cancelled
         self.bar.set_description(f"epoch {learn.epoch}", refresh=False)
 
     def after_batch(self, learn): self.bar.update()
@@ -133,7 +138,16 @@ def check_monitor(
     known = ["train_loss", "valid_loss", *metrics]
     if monitor not in known: raise ValueError(f"monitor must be one of {known}, got {monitor!r}")
 
-# %% ../../nbs/23_callbacks.ipynb #8ca14753
+# %% ../../nbs/23_callbacks.ipynb #48e5534e
+def check_count(
+    name:str,  # of the argument
+    value:int,
+)->int:        # the same
+    "Raise ValueError unless a value is a whole number of at least 1."
+    if isinstance(value, int) and value >= 1: return value
+    raise ValueError(f"{name} must be an integer of at least 1, got {value!r}")
+
+# %% ../../nbs/23_callbacks.ipynb #3da99bf4
 class EarlyStopping(Callback):
     "Ends a fit when a monitored average has not become better for `patience` epochs."
     memory = ("best", "num_bad_epochs")
@@ -144,8 +158,8 @@ class EarlyStopping(Callback):
         min_delta:float=0.0,       # how much better is better
         larger_is_better:bool=False,
     ):
-        if patience < 1: raise ValueError(f"patience must be at least 1, got {patience}")
-        if min_delta < 0: raise ValueError(f"min_delta must not be negative, got {min_delta}")
+        check_count("patience", patience)
+        if not min_delta >= 0: raise ValueError(f"min_delta must not be negative, got {min_delta}")
         self.monitor, self.patience, self.min_delta = monitor, patience, min_delta
         self.sign = -1 if larger_is_better else 1
 
@@ -158,7 +172,10 @@ class EarlyStopping(Callback):
         value = self.sign * learn.averages[self.monitor]
         is_better = value < self.best - self.min_delta
         self.best, self.num_bad_epochs = (value, 0) if is_better else (self.best, self.num_bad_epochs + 1)
-        if self.num_bad_epochs >= self.patience: raise CancelFit
+        if self.has_stopped: raise CancelFit
+
+    @property
+    def has_stopped(self)->bool: return self.num_bad_epochs >= self.patience
 
 # %% ../../nbs/23_callbacks.ipynb #58b4af71
 class ClipGradients(Callback):
@@ -167,8 +184,9 @@ class ClipGradients(Callback):
         max_norm:float=math.inf,   # of all gradients as one vector
         max_value:float=math.inf,  # of each number's magnitude
     ):
-        if min(max_norm, max_value) <= 0:
+        if not (max_norm > 0 and max_value > 0):
             raise ValueError(f"max_norm and max_value must be positive, got {max_norm} and {max_value}")
+        if max_norm == max_value == math.inf: raise ValueError("max_norm or max_value must be given; both are infinite")
         self.max_norm, self.max_value = max_norm, max_value
 
     def before_step(self, learn):
@@ -177,21 +195,18 @@ class ClipGradients(Callback):
 
 # %% ../../nbs/23_callbacks.ipynb #7c2a5b16
 class AccumulateGradients(Callback):
-    "Takes a step after several batches, with the gradient of all their targets; also at the end of an epoch."
-    order = -5  # after the loss was recorded, before the gradients are clipped
+    "Takes a step after several batches, with the gradient of all their targets; also where a sized loader ends."
+    order = -5  # before the gradients are clipped
     memory = ("num_held", "num_targets")
 
     def __init__(self,
         num_batches:int,  # per step, at least 1
     ):
-        if num_batches < 1: raise ValueError(f"num_batches must be at least 1, got {num_batches}")
-        self.num_batches = num_batches
+        self.num_batches = check_count("num_batches", num_batches)
 
     def before_fit(self, learn): self.num_held = self.num_targets = 0
 
-    def after_loss(self, learn):
-        if not learn.training: return
-        learn.loss = learn.loss * count_targets(learn.y)
+    def before_backward(self, learn): learn.loss = learn.loss * count_targets(learn.y)
 
     def before_step(self, learn):
         self.num_held += 1
@@ -208,8 +223,7 @@ class FiniteLossGuard(Callback):
     def __init__(self,
         every:int=10,  # batches; with 1 it looks before a bad loss touches a weight, and makes a GPU wait each time
     ):
-        if every < 1: raise ValueError(f"every must be at least 1, got {every}")
-        self.every = every
+        self.every = check_count("every", every)
 
     def before_fit(self, learn): self.last_finite, self.seen = math.nan, []
 
@@ -230,7 +244,7 @@ class FiniteLossGuard(Callback):
             self.last_finite = loss
         self.seen = []
 
-# %% ../../nbs/23_callbacks.ipynb #366c27ff
+# %% ../../nbs/23_callbacks.ipynb #2a9d334e
 class MoveToDevice(Callback):
     "Trains on a device: moves the model and the optimizer's state at the start of a fit, and every batch."
     order = -20
@@ -241,12 +255,16 @@ class MoveToDevice(Callback):
         self.device = default_device() if device is None else torch.device(device)
 
     def before_fit(self, learn):
+        params = list(learn.model.parameters())
         learn.model.to(self.device)
+        if any(p is not old for p, old in zip(learn.model.parameters(), params)):
+            raise RuntimeError(f"the move to {self.device} made new parameters, and the optimizer has the old ones; "
+                               "move the model before the learner is built")
         learn.opt.load_state_dict(learn.opt.state_dict())
 
     def before_batch(self, learn): learn.x, learn.y = to_device((learn.x, learn.y), self.device)
 
-# %% ../../nbs/23_callbacks.ipynb #bb9ae626
+# %% ../../nbs/23_callbacks.ipynb #b84a7e41
 class Checkpoint(Callback):
     "Writes the training's state after each epoch, and every so many batches; `fit(…, resume=path)` goes on from it."
     order = 100
@@ -255,20 +273,24 @@ class Checkpoint(Callback):
         path:Path|str,        # a safetensors file, of this training alone; replaced in one step
         every:int|None=None,  # batches; None: after epochs only
     ):
-        if every is not None and every < 1: raise ValueError(f"every must be at least 1, got {every}")
+        if every is not None: check_count("every", every)
         self.path, self.every = Path(path), every
 
     def before_fit(self, learn):
-        for piece in self.path.parent.glob(f"{self.path.name}.*.new"): piece.unlink()
+        if self.path.is_dir(): raise IsADirectoryError(f"path must be a file, got the folder {self.path}")
+        self.path.parent.mkdir(parents=True, exist_ok=True)  # a bad path is better known before an hour of training
+        for piece in self.path.parent.glob(f"{escape(self.path.name)}.*.new"): piece.unlink()
 
     def after_batch(self, learn):
         if learn.training and self.every and (learn.batch_index + 1) % self.every == 0: self._write(learn)
 
-    def after_epoch(self, learn): self._write(learn)
+    def after_epoch(self, learn):
+        stopped = any(cb.has_stopped for cb in learn.active_cbs if isinstance(cb, EarlyStopping))
+        self._write(learn, **({"position": (learn.num_epochs, 0)} if stopped else {}))
 
-    def _write(self, learn):
+    def _write(self, learn, **changes):
         if isinstance(learn.cancelled, CancelFit) or learn.training and isinstance(learn.cancelled, CancelEpoch): return
         if not all(p.isfinite().all() for p in learn.model.parameters()):
             raise FloatingPointError(f"the weights are not finite at batch {learn.batch_index} of epoch {learn.epoch}; "
                                      f"{self.path} was left as it is, if it exists")
-        write_state(self.path, learn.state_dict())
+        write_state(self.path, {**learn.state_dict(), **changes})

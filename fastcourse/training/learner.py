@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, Any
 import torch
 from torch import Tensor, nn
 
-from ..core import DataLoaders, check_loaders, count_targets, function_name, num_batches
+from ..core import DataLoaders, check_loaders, count_targets, function_name
 from ..plots import drawing, new_figure, theme_colors
 from .events import (
     PHASES, BatchSteps, Callback, Cancel, CancelBatch, CancelEpoch, CancelFit, CancelStep, CancelWhen, check_callbacks,
@@ -97,7 +97,7 @@ class Learner(BatchSteps):
         self.dls = dls
         self.history, self.averages = [], {}     # one dict for each epoch; the dict of the running one
         self.epoch = self.num_epochs = self.batch_index = 0
-        self.checkpoint, self.num_done = {}, 0   # from which a fit resumes, and how many batches of its epoch are done
+        self.checkpoint, self.num_done, self.order = {}, 0, {}  # what to resume; batches to skip; see _begin_order
 
     def _all_batches(self, loader):
         batches = enumerate(loader)
@@ -137,11 +137,11 @@ class Learner(BatchSteps):
         self.one_pass(self.dls.valid, training=False)
 
     def _all_epochs(self):
-        first = 0
-        if self.checkpoint:
-            first, self.num_done = self.checkpoint["position"]
-            self.load_state_dict(self.checkpoint)
-        for self.epoch in range(first, self.num_epochs): self.run_phase("epoch", self.one_epoch)
+        first, self.num_done = self.checkpoint.get("position", (0, 0))
+        if self.checkpoint: self.load_state_dict(self.checkpoint)
+        for self.epoch in range(first, self.num_epochs):
+            self.run_phase("epoch", self.one_epoch)
+            self.checkpoint, self.num_done = {}, 0
 
     def fit(self,
         num_epochs:int,             # at least 1
@@ -153,16 +153,16 @@ class Learner(BatchSteps):
         "Train, and validate after each epoch. A second call goes on where the first one stopped."
         if not isinstance(num_epochs, int) or num_epochs < 1:
             raise ValueError(f"num_epochs must be an integer of at least 1, got {num_epochs!r}")
-        if lr is not None and lr < 0: raise ValueError(f"lr must not be negative, got {lr}")
+        if lr is not None and not lr >= 0: raise ValueError(f"lr must not be negative, got {lr}")
         checkpoint, all_cbs = {} if resume is None else read_state(resume), [*self.cbs, *check_callbacks(cbs)]
-        if checkpoint: check_same_setup(checkpoint["setup"], self._setup(num_epochs, all_cbs))
+        if resume is not None: check_same_setup(checkpoint.get("setup"), self._setup(num_epochs, all_cbs))
         for group in self.opt.param_groups: group["lr"] = group["lr"] if lr is None else lr
         self.num_epochs, self.checkpoint, self.num_done = num_epochs, checkpoint, 0
         self.opt.zero_grad()  # what a cancelled step may have left behind
         self.run_fit(self._all_epochs, cbs)
 
     def _setup(self, num_epochs, cbs):
-        return describe_setup(self.model, self.opt, cbs, epochs=num_epochs, batches=num_batches(self.dls.train))
+        return describe_setup(self.model, self.opt, (self.dls.train, self.dls.valid), cbs, epochs=num_epochs)
 
     def state_dict(self)->dict[str, Any]:
         "Everything that decides how a fit goes on after a batch of training or after an epoch; tensors are not copied."

@@ -18,7 +18,7 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from ..core import fingerprint, to_device
+from ..core import fingerprint, num_batches, to_device
 from ..study.progress import write_atomically
 from .events import BatchSteps, Callback
 
@@ -28,9 +28,10 @@ class RandomStates:
     def __init__(self,
         *loaders:Iterable,
     ):
-        owners = [owner for loader in loaders for owner in (loader, getattr(loader, "sampler", None))]
-        found = [getattr(owner, "generator", None) for owner in owners]
-        self.generators = [generator for generator in found if isinstance(generator, torch.Generator)]
+        samplers = [getattr(loader, name, None) for loader in loaders for name in ("sampler", "batch_sampler")]
+        owners = [*loaders, *samplers, *(getattr(sampler, "sampler", None) for sampler in samplers)]
+        found = {id(owner.generator): owner.generator for owner in owners if hasattr(owner, "generator")}
+        self.generators = [generator for generator in found.values() if isinstance(generator, torch.Generator)]
 
     def state_dict(self)->dict[str, Any]:
         "A copy of all states; those of CUDA devices if any of them has been used."
@@ -57,7 +58,7 @@ def encode_state(
     if isinstance(value, list) and len(value) > 1 and all(isinstance(item, Tensor) for item in value) \
             and len({(item.shape, item.dtype, item.device) for item in value}) == 1:
         return {"unbind": encode_state(torch.stack(value), tensors)}
-    if isinstance(value, Tensor):
+    if isinstance(value, Tensor) and value.layout == torch.strided and not value.is_meta:
         tensors.append(value)
         return {"tensor": len(tensors) - 1}
     if isinstance(value, dict):
@@ -66,7 +67,7 @@ def encode_state(
         items = [encode_state(item, tensors) for item in value]
         return {"tuple": items} if isinstance(value, tuple) else items
     if value is None or isinstance(value, (bool, int, float, str)): return value
-    raise TypeError(f"a state holds tensors, numbers and texts in dicts, lists and tuples, got {value!r}")
+    raise TypeError(f"a state holds dense tensors, numbers and texts in dicts, lists and tuples, got {value!r}")
 
 def decode_state(
     encoded:Any,
@@ -96,10 +97,13 @@ def write_state(
     state:dict[str, Any],  # any nesting of tensors, numbers and texts
 )->None:
     "Keep a state in one safetensors file. Raises TypeError for what such a file cannot hold."
-    from safetensors.torch import save
+    from safetensors.torch import load, save
     path, tensors = Path(path), []
     encoded = json.dumps(encode_state(state, tensors))
     tensors = [t.detach().cpu().clone(memory_format=torch.contiguous_format) for t in tensors]
+    for dtype in {t.dtype for t in tensors}:
+        try: load(save({"one": torch.zeros(1, dtype=dtype)}))
+        except KeyError: raise TypeError(f"a state cannot hold numbers of type {dtype}") from None
     metadata = {**FORMAT, "checksum": state_checksum(encoded, tensors), "state": encoded}
     path.parent.mkdir(parents=True, exist_ok=True)
     write_atomically(path, save({str(number): t for number, t in enumerate(tensors)}, metadata))
@@ -111,15 +115,15 @@ def split_state_file(
     "The two parts of a safetensors file. Raises ValueError that says what is wrong with it."
     from safetensors import SafetensorError
     from safetensors.torch import load
-    if content.startswith((b"PK\x03\x04", b"\x80")):
-        raise ValueError("is a pickle, as torch.save writes it; such files can run code and are not opened")
     try: tensors = load(content)
+    except KeyError as error: raise ValueError(f"holds numbers of type {error}, which cannot be read here") from error
     except SafetensorError as error:
-        if content[8:9] not in (b"{", b""): raise ValueError("is no safetensors file") from error
-        raise ValueError(f"is cut short or damaged ({error})") from error
-    metadata = json.loads(content[8:8 + int.from_bytes(content[:8], "little")]).get("__metadata__", {})
+        if content[8:9] in (b"{", b""): raise ValueError(f"is cut short or damaged ({error})") from error
+        if not content.startswith((b"PK\x03\x04", b"\x80")): raise ValueError("is no safetensors file") from error
+        raise ValueError("is a pickle, as torch.save writes it; such files can run code and are not opened") from error
+    metadata = json.loads(content[8:8 + int.from_bytes(content[:8], "little")]).get("__metadata__") or {}
     if metadata.get("format") != FORMAT["format"]: raise ValueError("holds tensors, but no state of a training")
-    return metadata, [tensors[name] for name in sorted(tensors, key=int)]
+    return metadata, [tensors[name] for name in sorted(tensors, key=lambda name: (len(name), name))]
 
 def read_state(
     path:Path|str,
@@ -127,7 +131,7 @@ def read_state(
     "What `write_state` was given. Raises ValueError that says what is wrong with a file."
     try:
         metadata, tensors = split_state_file(Path(path).read_bytes())
-        version, encoded = metadata.get("version"), metadata.get("state", "")
+        version, encoded = metadata.get("version"), metadata.get("state", "null")
         if version != FORMAT["version"]:
             raise ValueError(f"has version {version} of its format; this fastcourse reads version {FORMAT['version']}")
         if metadata.get("checksum") != state_checksum(encoded, tensors):
@@ -135,15 +139,15 @@ def read_state(
     except ValueError as error: raise ValueError(f"{path} {error}") from error
     return decode_state(json.loads(encoded), tensors)
 
-# %% ../../nbs/21_state.ipynb #b9c2006c
+# %% ../../nbs/21_state.ipynb #8fa26978
 def callbacks_with_memory(
     cbs:Sequence[Callback],
 )->dict[str, Callback]:  # number and class -> callback
-    "Those whose state belongs into a checkpoint."
+    "Those whose state belongs in a checkpoint."
     kept = [cb for cb in cbs if cb.memory]
     return {f"{number} {type(cb).__name__}": cb for number, cb in enumerate(kept)}
 
-# %% ../../nbs/21_state.ipynb #24d0ab16
+# %% ../../nbs/21_state.ipynb #27a2c6f5
 def collect_state(
     learn:BatchSteps,
     dls:Any,          # with loaders train and valid
@@ -162,15 +166,18 @@ def restore_state(
     "Make a learner go on as the one that the state was collected from."
     learn.model.load_state_dict(state["model"])
     learn.opt.load_state_dict(state["optimizer"])
-    for p, grad in zip(learn.model.parameters(), state["gradients"]): p.grad = to_device(grad, p.device)
+    params = list(learn.model.parameters())
+    for p, grad in zip(params, state["gradients"], strict=True): p.grad = to_device(grad, p.device)
+    device = params[0].device if params else "cpu"
     for name, cb in callbacks_with_memory(learn.active_cbs).items():
-        if name in state["callbacks"]: cb.load_state_dict(to_device(state["callbacks"][name], p.device))
+        if name in state["callbacks"]: cb.load_state_dict(to_device(state["callbacks"][name], device))
     RandomStates(dls.train, dls.valid).load_state_dict(state["random"])
 
 # %% ../../nbs/21_state.ipynb #ad210274
 def describe_setup(
     model:nn.Module,
     opt:torch.optim.Optimizer,
+    loaders:Sequence[Iterable],
     cbs:Sequence[Callback]=(),
     **others,                   # what else must be equal: numbers, texts, lists
 )->dict[str, Any]:
@@ -179,6 +186,8 @@ def describe_setup(
     model_parts = {name: describe(value) for name, value in model.state_dict().items()}
     return {"model": model_parts, "optimizer": type(opt).__name__,
             "parameters in groups": [len(group["params"]) for group in opt.param_groups],
+            "batches": [num_batches(loader) for loader in loaders],
+            "generators of the loaders": len(RandomStates(*loaders).generators),
             "callbacks with a memory": list(callbacks_with_memory(cbs)), **others}
 
 def check_same_setup(
@@ -186,10 +195,11 @@ def check_same_setup(
     expected:dict[str, Any],  # of the training
 )->None:
     "Raise ValueError that names the first difference."
+    if not found: raise ValueError("the file holds a state, but no checkpoint of a learner's fit")
     for part in {**expected, **found}:
         here, there = expected.get(part, "missing"), found.get(part, "missing")
         if here == there: continue
         if isinstance(here, dict) and isinstance(there, dict):
             name = next(name for name in {**here, **there} if here.get(name) != there.get(name))
             part, here, there = f"{part}'s {name}", here.get(name, "missing"), there.get(name, "missing")
-        raise ValueError(f"the checkpoint is of another training: its {part} is {there}, this one's is {here}")
+        raise ValueError(f"the checkpoint is of another training ({part}: {there} there, {here} here)")
