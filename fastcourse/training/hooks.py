@@ -165,7 +165,7 @@ def draw_activations(
     from matplotlib.colors import LogNorm
     images, columns = stats.histograms(), min(2, len(stats.counts))
     rows = -(-len(images) // columns)
-    figure = new_figure(6.4, 0.6 + 1.2 * rows, title)
+    figure = new_figure(5.8, 0.6 + 0.9 * rows, title)
     colormap, (low, high) = colormaps["cividis"].resampled(12), stats.edges[[0, -1]].tolist()
     panels = figure.subplots(rows, columns, sharex=True, sharey=True, squeeze=False).flat
     for panel in panels: panel.set_axis_off()
@@ -191,7 +191,8 @@ def draw_outputs_at(
     if not images: raise ValueError("stats holds nothing yet: pass it to a learner's fit")
     num_calls = min(len(shares) for shares in images.values())
     if not 0 <= call < num_calls: raise ValueError(f"call must be in [0, {num_calls}), got {call}")
-    figure = new_figure(6.4, 2.2, f"Outputs at training batch {call}")
+    most = max(curve[call].item() for curve in silent.values())
+    figure = new_figure(6.4, 1.9, f"Training batch {call}: up to {most:.0%} of a layer's units are silent")
     edges, color = stats.edges.cpu().numpy(), theme_colors()["lines"][0]
     for panel, (name, shares) in zip(figure.subplots(1, len(images), sharey=True, squeeze=False).flat, images.items()):
         panel.stairs(shares[call].clamp(1e-4), edges, fill=True, baseline=1e-4, color=color)

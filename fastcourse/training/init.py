@@ -118,7 +118,7 @@ def draw_network_sizes(
     sizes, colors = network_sizes(depth, gain, activation), theme_colors()
     final = sizes[-1].median().item()
     title = f"Five networks of width 128: after layer {depth} the one in the middle is at {final:.2g}"
-    figure = new_figure(6.4, 3.0, title)
+    figure = new_figure(5.8, 2.4, title)
     axes = figure.add_subplot(xlabel="layer", ylabel="size of the activations", yscale="log", xlim=(0, depth))
     axes.axhline(1, color=colors["muted"], linewidth=1)
     axes.plot(sizes.numpy(), color=colors["lines"][0], linewidth=1)

@@ -113,7 +113,7 @@ class LayerNorm(nn.Module):
         var, mean = torch.var_mean(h, list(range(-num_dims, 0)), correction=0, keepdim=True)
         return ((h - mean) / (var + self.eps).sqrt() * self.weight + self.bias).to(x.dtype)
 
-# %% ../../nbs/28_norm.ipynb #d916c34b
+# %% ../../nbs/28_norm.ipynb #ea6433da
 @drawing
 def draw_running_statistics(
     batch_size:int=8,      # at least 2
@@ -133,7 +133,7 @@ def draw_running_statistics(
     measured, colors = torch.stack([batches.mean(1), batches.std(1)]), theme_colors()
     error = (running - truth)[0, -50:].pow(2).mean().sqrt().item()
     looks = (".", colors["muted"], "one batch"), ("--", colors["ink"], "the data"), ("-", colors["lines"][1], "running")
-    figure = new_figure(6.4, 3.2, f"In the last 50 batches the running mean is off by {error:.2f}")
+    figure = new_figure(6.0, 2.4, f"In the last 50 batches the running mean is off by {error:.2f}")
     for axes, name, *rows in zip(figure.subplots(1, 2), ("mean", "standard deviation"), measured, truth, running):
         for values, (look, color, label) in zip(rows, looks):
             axes.plot(values.numpy(), look, color=color, label=label, markersize=2.5, linewidth=1.2)
