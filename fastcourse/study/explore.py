@@ -138,13 +138,18 @@ def handle_labels()->"Widget":
     class HandleLabels(anywidget.AnyWidget):
         _esm = """
         export default { render({ el }) {
-          const name = () => {
-            for (const slider of el.closest(".fastcourse-explorer")?.querySelectorAll(".widget-slider") ?? [])
+          let timer;
+          const name = () => {  // again until the sliders are there: in a long notebook cells are laid out late
+            const sliders = [...el.closest(".fastcourse-explorer")?.querySelectorAll(".widget-slider") ?? []];
+            for (const slider of sliders)
               for (const handle of slider.querySelectorAll(".noUi-handle"))
                 handle.setAttribute("aria-label", slider.querySelector(".widget-label").textContent);
+            if (!el.isConnected || sliders.some(slider => !slider.querySelector("[aria-label]")))
+              timer = setTimeout(name, 200);
           };
           el.style.display = "none";
-          requestAnimationFrame(name);
+          name();
+          return () => clearTimeout(timer);
         } };
         """
 

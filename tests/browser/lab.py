@@ -11,6 +11,7 @@ from playwright.sync_api import expect
 from project import ROOT, num_widgets
 
 SCREENSHOTS = ROOT / "artefacts" / "browser"
+expect.set_options(timeout=60_000)  # another test may be busy beside the browser
 ADDRESS = re.compile(r"http://127\.0\.0\.1:\d+/\S*\?token=\w+")
 CONTROLS = ".noUi-handle, input[type=checkbox], input[type=text], select"
 MESSAGES = ".jp-RenderedText[data-mime-type$='error'], .jp-RenderedText[data-mime-type$='stderr'], .fastcourse-error"
@@ -102,7 +103,7 @@ class Lesson:
             expect(explorer, f"a widget of {self.name} cannot be seen").to_be_visible()
             yield explorer
 
-    def settled(self, picture, unlike=None, timeout_seconds=5):
+    def settled(self, picture, unlike=None, timeout_seconds=20):
         "Digest of `picture` once it stands still, for a drag asks for many redraws, and is no longer `unlike`."
         deadline, before = time.monotonic() + timeout_seconds, None
         while (now := digest(picture)) != before or now == unlike and time.monotonic() < deadline:
@@ -124,6 +125,12 @@ class Lesson:
 
 def digest(picture):
     return hashlib.sha256(picture.get_attribute("src").encode()).hexdigest()[:12]
+
+
+def key_that_moves(control):
+    "The key that changes a control; a menu that stands at its last choice can only go up."
+    is_at_end = control.evaluate("element => element.length > 1 && element.selectedIndex === element.length - 1")
+    return "ArrowUp" if is_at_end else KEYS[kind_of(control)]
 
 
 def kind_of(control):

@@ -5,7 +5,7 @@ import sys
 import pytest
 from axe_playwright_python.sync_playwright import Axe
 from clean_notebooks import WIDGET
-from lab import CONTROLS, KEYS, kind_of, lab_server
+from lab import CONTROLS, key_that_moves, kind_of, lab_server
 from playwright.sync_api import expect
 from project import NOTEBOOKS, ROOT, code_cells, num_widgets
 
@@ -48,9 +48,10 @@ def test_every_control_moves_its_picture(lesson):
                 dragged = lesson.settled(picture, unlike=before)
                 assert dragged != before, f"dragging moves nothing: {control.get_attribute('aria-label')}"
                 before = dragged
-            control.press(KEYS[kind])
+            key = key_that_moves(control)
+            control.press(key)
             after = lesson.settled(picture, unlike=before)
-            assert after != before, f"the key {KEYS[kind]} moves nothing: {control.evaluate('e => e.outerHTML')}"
+            assert after != before, f"the key {key} moves nothing: {control.evaluate('e => e.outerHTML')}"
             lesson.screenshot(f"{number}-after")
     assert lesson.messages() == []
 
