@@ -22,7 +22,7 @@ setup(
     package_data={"": ["*.toml"]},  # the folders of exercises and questions hold nothing else
     python_requires=f">={settings['min_python']}",
     install_requires=settings["requirements"].split(),
-    extras_require={extra: settings[f"{extra}_requirements"].split() for extra in ("lab", "dev")},
+    extras_require={extra: settings[f"{extra}_requirements"].split() for extra in ("lab", "scale", "dev")},
     classifiers=["Programming Language :: Python :: 3", "Intended Audience :: Education"],
     zip_safe=False,
 )

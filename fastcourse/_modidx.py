@@ -376,6 +376,8 @@ d = { 'settings': {'branch': 'main', 'doc_baseurl': '/fastcourse', 'doc_host': '
                                       'fastcourse.text.lstm.draw_gates': ('lstm.html#draw_gates', 'fastcourse/text/lstm.py'),
                                       'fastcourse.text.lstm.fast_linear': ('lstm.html#fast_linear', 'fastcourse/text/lstm.py'),
                                       'fastcourse.text.lstm.gate_slopes': ('lstm.html#gate_slopes', 'fastcourse/text/lstm.py'),
+                                      'fastcourse.text.lstm.lstm_backward': ('lstm.html#lstm_backward', 'fastcourse/text/lstm.py'),
+                                      'fastcourse.text.lstm.lstm_forward': ('lstm.html#lstm_forward', 'fastcourse/text/lstm.py'),
                                       'fastcourse.text.lstm.record_gates': ('lstm.html#record_gates', 'fastcourse/text/lstm.py'),
                                       'fastcourse.text.lstm.walk_back': ('lstm.html#walk_back', 'fastcourse/text/lstm.py')},
             'fastcourse.text.regularize': { 'fastcourse.text.regularize.ActivationRegularization': ( 'regularize.html#activationregularization',
