@@ -132,7 +132,7 @@ def call_draw(
 
 # %% ../../nbs/03_explore.ipynb #90806226
 def handle_labels()->"Widget":
-    "An invisible widget that names the slider handles beside it for screen readers."
+    "An invisible widget that names the slider handles beside it for screen readers, and keeps their keys for them."
     import anywidget
 
     class HandleLabels(anywidget.AnyWidget):
@@ -140,7 +140,10 @@ def handle_labels()->"Widget":
         export default { render({ el }) {
           let timer;
           const name = () => {  // again until the sliders are there: in a long notebook cells are laid out late
-            const sliders = [...el.closest(".fastcourse-explorer")?.querySelectorAll(".widget-slider") ?? []];
+            const explorer = el.closest(".fastcourse-explorer");
+            for (const control of explorer?.querySelectorAll("select, .noUi-handle") ?? [])
+              control.setAttribute("data-lm-suppress-shortcuts", "");  // else JupyterLab takes their arrow keys
+            const sliders = [...explorer?.querySelectorAll(".widget-slider") ?? []];
             for (const slider of sliders)
               for (const handle of slider.querySelectorAll(".noUi-handle"))
                 handle.setAttribute("aria-label", slider.querySelector(".widget-label").textContent);
