@@ -15,7 +15,7 @@ expect.set_options(timeout=60_000)  # another test may be busy beside the browse
 ADDRESS = re.compile(r"http://127\.0\.0\.1:\d+/\S*\?token=\w+")
 CONTROLS = ".noUi-handle, input[type=checkbox], input[type=text], select"
 MESSAGES = ".jp-RenderedText[data-mime-type$='error'], .jp-RenderedText[data-mime-type$='stderr'], .fastcourse-error"
-KEYS = {"checkbox": "Space", "text": "a", "select-one": "ArrowDown", "slider": "ArrowRight"}
+KEYS = {"checkbox": "Space", "text": "1", "select-one": "ArrowDown"}  # "1": a text may have to be a number
 
 
 def printed_address(process, log, timeout_seconds):
@@ -128,9 +128,13 @@ def digest(picture):
 
 
 def key_that_moves(control):
-    "The key that changes a control; a menu that stands at its last choice can only go up."
+    "The key that changes a control; a menu at its last choice can only go up, a slider at its end only down."
+    kind = kind_of(control)
+    if kind == "slider":
+        is_at_end = control.get_attribute("aria-valuenow") == control.get_attribute("aria-valuemax")
+        return "ArrowLeft" if is_at_end else "ArrowRight"
     is_at_end = control.evaluate("element => element.length > 1 && element.selectedIndex === element.length - 1")
-    return "ArrowUp" if is_at_end else KEYS[kind_of(control)]
+    return "ArrowUp" if is_at_end else KEYS[kind]
 
 
 def kind_of(control):
