@@ -1,6 +1,6 @@
 """What half precision gains: time, memory and loss of training steps in fp32, TF32, fp16 and bf16, side by side.
 
-Two models: a convolutional net with the blocks of xresnet50, for pictures of 128 pixels, and a language model with the
+Two models: xresnet50 on pictures of 128 pixels with ten classes, and a language model with the
 sizes of AWD-LSTM for WikiText-2 (400, 1150, three layers; without its dropouts). Data are random and the same for all.
 The versions take turns (A B C A B C ...), each with a learner of its own, and a turn is a few steps:
 
@@ -12,6 +12,9 @@ The versions take turns (A B C A B C ...), each with a learner of its own, and a
 
 The figures are medians over turns of the time of a step and of its ratio to fp32's within a turn, the peak of the
 memory that one turn takes beside the other versions' weights, and the training loss over the last turn.
+
+Then each version trains an xresnet18 on the generated scenes from several seeds, and the accuracies on 1,000 pictures
+that were held out stand beside those of fp32.
 """
 import argparse
 import gc
@@ -29,50 +32,24 @@ from torch import nn
 from torch.nn import functional as F
 
 from fastcourse.core import DataLoaders, default_device, seed_everything
+from fastcourse.data.scenes import scene_loaders
 from fastcourse.training.callbacks import MoveToDevice, Recorder
-from fastcourse.training.learner import Learner
+from fastcourse.training.learner import Learner, accuracy
 from fastcourse.training.precision import AutoMixedPrecision, MixedPrecision
+from fastcourse.training.schedule import fit_one_cycle
+from fastcourse.vision.xresnet import XResNet
 
 SEED = 42
 VERSIONS = {"fp32": [], "TF32": [], "fp16 hand": [MixedPrecision], "fp16 amp": [AutoMixedPrecision],
             "bf16 amp": [lambda: AutoMixedPrecision(torch.bfloat16)]}
 SIZES = {"full": dict(batch_size=64, pixels=128, blocks=(3, 4, 6, 3), width=64, vocab_size=33_278, embed_size=400,
-                      hidden_size=1150, bptt=70),
+                      hidden_size=1150, bptt=70, scene_width=64, num_scenes=4000),
          "tiny": dict(batch_size=4, pixels=32, blocks=(1, 1, 1, 1), width=4, vocab_size=50, embed_size=8,
-                      hidden_size=12, bptt=5)}
-
-
-def conv_layer(in_channels, out_channels, kernel_size=3, stride=1, act=True):
-    layers = [nn.Conv2d(in_channels, out_channels, kernel_size, stride, kernel_size // 2, bias=False),
-              nn.BatchNorm2d(out_channels)]
-    return nn.Sequential(*layers, *([nn.ReLU()] if act else []))
-
-
-class Block(nn.Module):
-    "A bottleneck with an expansion of 4, its stride in the 3 x 3, an average-pooled shortcut. He et al. 2019 (D)."
-    def __init__(self, in_channels, width, stride):
-        super().__init__()
-        out_channels = 4 * width
-        self.path = nn.Sequential(conv_layer(in_channels, width, 1), conv_layer(width, width, 3, stride),
-                                  conv_layer(width, out_channels, 1, act=False))
-        pool = [nn.AvgPool2d(2, ceil_mode=True)] if stride == 2 else []
-        fit = [conv_layer(in_channels, out_channels, 1, act=False)] if in_channels != out_channels else []
-        self.shortcut = nn.Sequential(*pool, *fit)
-
-    def forward(self, x):
-        return F.relu(self.path(x) + self.shortcut(x))
+                      hidden_size=12, bptt=5, scene_width=4, num_scenes=200)}
 
 
 def conv_net(size):
-    w = size["width"]
-    layers = [conv_layer(3, w // 2, stride=2), conv_layer(w // 2, w // 2), conv_layer(w // 2, w),
-              nn.MaxPool2d(3, 2, 1)]
-    in_channels = w
-    for stage, count in enumerate(size["blocks"]):
-        for i in range(count):
-            layers.append(Block(in_channels, w * 2 ** stage, 2 if stage and i == 0 else 1))
-            in_channels = 4 * w * 2 ** stage
-    return nn.Sequential(*layers, nn.AdaptiveAvgPool2d(1), nn.Flatten(), nn.Linear(in_channels, 10))
+    return XResNet(4, size["blocks"], num_classes=10, width=size["width"])
 
 
 class LanguageModel(nn.Module):
@@ -114,11 +91,15 @@ def make_learner(name, version, size, num_batches):
     return Learner(make_model(size), DataLoaders(data, data[:1]), F.cross_entropy, torch.optim.SGD, 0.01, cbs=cbs)
 
 
+def set_tf32(version):
+    torch.set_float32_matmul_precision("high" if version == "TF32" else "highest")
+    torch.backends.cudnn.allow_tf32 = version == "TF32"
+
+
 def turn(learn, version):
     "Seconds and peak bytes of an epoch; the bytes only on a GPU."
     on_gpu = torch.cuda.is_available()
-    torch.set_float32_matmul_precision("high" if version == "TF32" else "highest")
-    torch.backends.cudnn.allow_tf32 = version == "TF32"
+    set_tf32(version)
     if on_gpu:
         torch.cuda.synchronize()
         torch.cuda.reset_peak_memory_stats()
@@ -159,12 +140,26 @@ def measure(name, size, num_turns, num_batches):
     return {version: rows[version] for version in VERSIONS}
 
 
+def measure_accuracy(version, size, num_epochs, seed):
+    "The accuracy of an xresnet18 after a training on scenes; the pictures and their order are the same for all seeds."
+    set_tf32(version)
+    seed_everything(seed)
+    model = XResNet(1, (2, 2, 2, 2), num_classes=6, width=size["scene_width"])
+    dls = scene_loaders(num_train=size["num_scenes"], num_valid=size["num_scenes"] // 4)
+    cbs = [MoveToDevice(), *(make() for make in VERSIONS[version])]
+    learn = Learner(model, dls, F.cross_entropy, torch.optim.AdamW, metrics=[accuracy], cbs=cbs)
+    fit_one_cycle(learn, num_epochs, 3e-3)
+    return round(learn.averages["accuracy"], 4)
+
+
 def main():
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--size", choices=SIZES, default="full", help="of models and data (default full: for a GPU)")
     parser.add_argument("--turns", type=int, default=10, help="turns that are measured, at least 1 (default 10)")
     parser.add_argument("--batches", type=int, default=10, help="training steps of a turn (default 10)")
     parser.add_argument("--models", nargs="*", choices=MODELS, default=[*MODELS], help="which (default: all)")
+    parser.add_argument("--epochs", type=int, default=5, help="of the trainings for accuracy (default 5)")
+    parser.add_argument("--seeds", type=int, default=3, help="of the trainings for accuracy (default 3; 0: none)")
     parser.add_argument("--output", type=Path, help="write the result as JSON to this file")
     arguments = parser.parse_args()
     device = default_device()
@@ -173,12 +168,19 @@ def main():
         what="milliseconds of a training step, its speed in relation to fp32 within a turn, peak memory, training loss",
         command=" ".join(["python", "benchmarks/mixed_precision.py", *sys.argv[1:]]), commit=commit(), seed=SEED,
         hardware=f"{card}; {processor()}, {os.cpu_count()} cores", device=device.type, size=SIZES[arguments.size],
-        versions=dict(python=platform.python_version(), torch=torch.__version__), turns=arguments.turns, models={})
+        versions=dict(python=platform.python_version(), torch=torch.__version__), turns=arguments.turns,
+        models={}, accuracies={})
     for name in arguments.models:
         rows = measure(name, SIZES[arguments.size], arguments.turns, arguments.batches)
         result["models"][name] = rows
         for version, row in rows.items():
             print(f"{name:14} {version:10} {row}", flush=True)
+    for version in VERSIONS if arguments.seeds else ():
+        if version == "TF32" and device.type != "cuda":
+            continue
+        row = result["accuracies"][version] = [
+            measure_accuracy(version, SIZES[arguments.size], arguments.epochs, seed) for seed in range(arguments.seeds)]
+        print(f"accuracy       {version:10} {row}", flush=True)
     if arguments.output:
         arguments.output.write_text(json.dumps(result, indent=1, ensure_ascii=False) + "\n", encoding="utf8")
 

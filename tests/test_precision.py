@@ -237,9 +237,11 @@ def test_scale_is_that_of_grad_scaler(overflows, wait):
 def test_benchmark_runs(tmp_path):
     output = tmp_path / "result.json"
     command = [sys.executable, ROOT / "benchmarks/mixed_precision.py", "--size", "tiny", "--turns", "2", "--batches",
-               "2", "--output", output]
+               "2", "--epochs", "1", "--seeds", "1", "--output", output]
     subprocess.run(command, check=True, cwd=ROOT)
-    models = json.loads(output.read_text(encoding="utf8"))["models"]
+    result = json.loads(output.read_text(encoding="utf8"))
+    models = result["models"]
+    assert {"fp32", "fp16 hand", "fp16 amp", "bf16 amp"} <= set(result["accuracies"])
     assert set(models) == {"convolutional", "language"}
     for rows in models.values():
         assert set(rows) == {"fp32", "TF32", "fp16 hand", "fp16 amp", "bf16 amp"}
