@@ -4,7 +4,7 @@
 
 # %% auto #0
 __all__ = ['check_features', 'check_norm_settings', 'BatchNorm', 'LayerNorm', 'draw_running_statistics', 'running_norms',
-           'set_norm_training', 'refresh_statistics', 'FreezeNorm']
+           'set_norm_training', 'refresh_statistics', 'FreezeNorm', 'freeze_to']
 
 # %% ../../nbs/28_norm.ipynb #37c40c25
 from collections.abc import Iterable
@@ -15,6 +15,7 @@ from torch import Tensor, nn
 
 from ..plots import drawing, new_figure, theme_colors
 from .events import Callback
+from .learner import Learner
 
 if TYPE_CHECKING: from matplotlib.figure import Figure
 
@@ -187,3 +188,19 @@ class FreezeNorm(Callback):
         self.part = part
 
     def before_train(self, learn): set_norm_training(learn.model if self.part is None else self.part, False)
+
+# %% ../../nbs/28_norm.ipynb #91e7284f
+def freeze_to(
+    learn:Learner,
+    n:int,                 # number of the first group that is trained; 0: all are, -1: only the last
+    train_norm:bool=True,  # go on training weights and biases of layers with running statistics in frozen groups
+)->None:
+    "Freeze the parameter groups in front of the n-th, and no others. Running statistics move as before."
+    groups = learn.opt.param_groups
+    if isinstance(n, bool) or not isinstance(n, int) or not -len(groups) <= n < len(groups):
+        raise ValueError(f"n must be a whole number from {-len(groups)} to {len(groups) - 1}, "
+                         f"as there are {len(groups)} groups, got {n!r}")
+    norms = [module for module in learn.model.modules() if getattr(module, "running_mean", None) is not None]
+    kept = {id(p) for norm in norms if train_norm for p in norm.parameters()}
+    for i, group in enumerate(groups):
+        for p in group["params"]: p.requires_grad_(i >= n % len(groups) or id(p) in kept)

@@ -5,7 +5,7 @@
 # %% auto #0
 __all__ = ['FORMAT', 'RandomStates', 'encode_state', 'decode_state', 'state_checksum', 'write_state', 'split_state_file',
            'read_state', 'callbacks_with_memory', 'collect_state', 'restore_state', 'describe_setup',
-           'check_same_setup']
+           'check_same_setup', 'check_same_weights', 'save_weights', 'load_weights']
 
 # %% ../../nbs/21_state.ipynb #c6f5e7b2
 import json
@@ -203,3 +203,37 @@ def check_same_setup(
             name = next(name for name in {**here, **there} if here.get(name) != there.get(name))
             part, here, there = f"{part}'s {name}", here.get(name, "missing"), there.get(name, "missing")
         raise ValueError(f"the checkpoint is of another training ({part}: {there} there, {here} here)")
+
+# %% ../../nbs/21_state.ipynb #21726202
+def check_same_weights(
+    found:dict[str, Tensor],     # from a file
+    expected:dict[str, Tensor],  # of the model
+)->None:
+    "Raise ValueError that says which names are missing, which are not in the model, and where shapes differ."
+    def shape(weights, name): return tuple(getattr(weights[name], "shape", ()))
+    common = [name for name in expected if name in found]
+    kinds = {"missing in the file": [name for name in expected if name not in found],
+             "missing in the model": [name for name in found if name not in expected],
+             "of another shape": [f"{name} {shape(found, name)} there, {shape(expected, name)} here" for name in common
+                                  if shape(found, name) != shape(expected, name)]}
+    lists = [f"{kind}: {', '.join(names[:3])}{f' and {len(names) - 3} more' if len(names) > 3 else ''}"
+             for kind, names in kinds.items() if names]
+    if lists: raise ValueError(f"the weights are of another model ({'; '.join(lists)})")
+
+# %% ../../nbs/21_state.ipynb #8f5e2cac
+def save_weights(
+    path:Path|str,    # the folder is made where it is missing; an older file is replaced in one step
+    model:nn.Module,
+)->None:
+    "Keep the weights and buffers of a model in one safetensors file."
+    write_state(path, {"model": model.state_dict()})
+
+def load_weights(
+    path:Path|str,    # by `save_weights`, or a checkpoint of a training
+    model:nn.Module,  # changed only if everything fits
+)->None:
+    "Give a model the weights and buffers of a file. Raises ValueError that says what does not fit."
+    found = read_state(path).get("model")
+    if not isinstance(found, dict): raise ValueError(f"{path} holds a state, but no weights of a model")
+    check_same_weights(found, model.state_dict())
+    model.load_state_dict(found)
