@@ -1,9 +1,10 @@
 "The benchmarks run, and what they measure costs what it may, with slack for a busy machine."
 import json
+import statistics
 import subprocess
 import sys
 
-from project import ROOT
+from project import ROOT, code_cells
 
 FULL = "learner, recorder, metric, bar"
 # Five times the goal. A loop that waited for a number at every batch, or a library ten times as heavy, is above it.
@@ -63,3 +64,80 @@ def test_readme_has_the_recorded_steps():
     for model, name, row in recorded_steps()[0]:
         times = " | ".join(str(row[version]["milliseconds"]) for version in ("ours", "foreach", "loop", "fused"))
         assert f"| {model} | {name} | {times} | {row['foreach']['ratio']} |" in readme
+
+
+def recorded_numbers():
+    "The recorded trainings on Human Numbers: name -> row."
+    return json.loads((ROOT / "benchmarks/results/human_numbers.json").read_text(encoding="utf8"))
+
+
+def summary(row):
+    "Median, lowest and highest accuracy, and the median of the first words, as they are printed."
+    found = row["median"], min(row["accuracy"]), max(row["accuracy"])
+    return *(f"{value:.3f}" for value in found), f"{statistics.median(row['first']):.2f}"
+
+
+def test_human_numbers(tmp_path):
+    output = tmp_path / "result.json"
+    for variant in ("book", "one mask for each row"):  # the second is added to the first
+        command = [sys.executable, ROOT / "benchmarks/human_numbers.py", "--seeds", "1", "--epochs", "1", "--jobs", "1"]
+        subprocess.run([*command, "--variants", variant, "--output", output], check=True, cwd=ROOT)
+    rows = json.loads(output.read_text(encoding="utf8"))["variants"]
+    assert set(rows) == {"book", "one mask for each row"}
+    assert all(row["params"] == 68_510 and len(row["accuracy"]) == 1 for row in rows.values())
+
+
+def test_recorded_numbers_meet_their_goal():
+    result = recorded_numbers()
+    rows = result["variants"]
+    assert all(len(row["accuracy"]) == len(result["seeds"]) == 10 for row in rows.values())
+    assert rows["weight decay 1"]["median"] >= result["goal"] == 0.9
+    assert rows["weight decay 1"]["params"] == rows["book"]["params"]
+
+
+def test_readme_has_the_recorded_numbers():
+    readme = (ROOT / "benchmarks/README.md").read_text(encoding="utf8")
+    for name, row in recorded_numbers()["variants"].items():
+        median, low, high, first = summary(row)
+        assert f"| {name} | {median} | {low} to {high} | {first} |" in readme
+
+
+def test_lesson_has_the_recorded_numbers():
+    source = "\n".join(cell["source"] for cell in code_cells(ROOT / "nbs/42_regularize.ipynb"))
+    for name, row in recorded_numbers()["variants"].items():
+        assert f'"{name}": ({", ".join(summary(row))})' in source
+    rungs = json.loads((ROOT / "benchmarks/results/rnn_rungs.json").read_text(encoding="utf8"))["rungs"]
+    for shown, name in {"three words": "three words", "kept state": "kept state", "every word": "every word",
+                        "two layers": "2 tanh"}.items():
+        assert f'"{shown}": {statistics.median(rungs[name]["accuracies"]):.3f}' in source
+
+
+def test_lstm_step(tmp_path):
+    output = tmp_path / "result.json"
+    command = [sys.executable, ROOT / "benchmarks/lstm_step.py", "--turns", "5", "--output", output]
+    subprocess.run(command, check=True, cwd=ROOT)
+    layers = json.loads(output.read_text(encoding="utf8"))["sizes"]["wide"]["layers"]
+    # Half of what the loop costs beyond nn.LSTM here: a busy machine stays below, and a loop does not.
+    assert layers["one operation"]["ratio"] < 1.5
+
+
+def test_recorded_lstm_step_meets_its_goal():
+    result = json.loads((ROOT / "benchmarks/results/lstm_step.json").read_text(encoding="utf8"))
+    wide = result["sizes"]["wide"]
+    assert [wide[name] for name in ("batch", "time", "size")] == [64, 70, 256]
+    assert wide["layers"]["one operation"]["ratio"] <= result["goal_ratio"] == 1.25
+
+
+def test_readme_has_the_recorded_lstm_steps():
+    sizes = json.loads((ROOT / "benchmarks/results/lstm_step.json").read_text(encoding="utf8"))["sizes"]
+    readme = (ROOT / "benchmarks/README.md").read_text(encoding="utf8")
+    for name, row in [item for part in sizes.values() for item in part["layers"].items()]:
+        assert f"| {name} | {row['milliseconds']} | {row['ratio']} |" in readme
+
+
+def test_readme_has_the_recorded_lstm_rungs():
+    rungs = json.loads((ROOT / "benchmarks/results/lstm_rungs.json").read_text(encoding="utf8"))["rungs"]
+    readme = (ROOT / "benchmarks/README.md").read_text(encoding="utf8")
+    for name, row in rungs.items():
+        low, high = min(row["accuracies"]), max(row["accuracies"])
+        assert f"| {name} | {row['median_tenth']:.3f} | {row['median']:.3f} | {low:.3f} to {high:.3f} |" in readme
