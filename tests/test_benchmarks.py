@@ -141,3 +141,36 @@ def test_readme_has_the_recorded_lstm_rungs():
     for name, row in rungs.items():
         low, high = min(row["accuracies"]), max(row["accuracies"])
         assert f"| {name} | {row['median_tenth']:.3f} | {row['median']:.3f} | {low:.3f} to {high:.3f} |" in readme
+
+
+LOSS_VERSIONS = {"two operations", "ours", "products alone"}  # a newer torch has one more
+
+
+def test_linear_cross_entropy(tmp_path):
+    output = tmp_path / "result.json"
+    command = [sys.executable, ROOT / "benchmarks/linear_cross_entropy.py", "--sizes", "tiny", "--turns", "2",
+               "--output", output]
+    subprocess.run(command, check=True, cwd=ROOT)
+    rows = json.loads(output.read_text(encoding="utf8"))["sizes"]["tiny"]["rows"]
+    assert LOSS_VERSIONS <= set(rows) and all(row["ratio"] > 0 for row in rows.values())
+
+
+def recorded_losses():
+    "The recorded rows of each size, and the goal."
+    result = json.loads((ROOT / "benchmarks/results/linear_cross_entropy.json").read_text(encoding="utf8"))
+    return {name: size["rows"] for name, size in result["sizes"].items()}, result["goal_memory"]
+
+
+def test_recorded_losses_meet_their_goal():
+    sizes, goal = recorded_losses()
+    assert set(sizes) == {"small", "medium", "WikiText-2"}
+    for rows in sizes.values():
+        assert rows["ours"]["peak_mib"] <= goal * rows["two operations"]["peak_mib"] and rows["ours"]["ratio"] < 1
+
+
+def test_readme_has_the_recorded_losses():
+    readme = (ROOT / "benchmarks/README.md").read_text(encoding="utf8")
+    for size, rows in recorded_losses()[0].items():
+        for version, row in rows.items():
+            cells = f"{version} | {row['milliseconds']} | {row['ratio']} | {row['peak_mib']} |"
+            assert f"| {size} |" in readme and cells in readme
