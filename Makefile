@@ -42,6 +42,6 @@ picture:
 
 .venv/.installed: settings.ini setup.py constraints.txt
 	$(PYTHON) -m venv .venv
-	$(BIN)/python -m pip install --editable ".[lab,scale,dev]"
+	$(BIN)/python -m pip install --editable ".[lab,scale,subword,parquet,dev]"
 	$(BIN)/python scripts/install_git_hooks.py
 	touch $@

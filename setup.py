@@ -22,7 +22,8 @@ setup(
     package_data={"": ["*.toml"]},  # the folders of exercises and questions hold nothing else
     python_requires=f">={settings['min_python']}",
     install_requires=settings["requirements"].split(),
-    extras_require={extra: settings[f"{extra}_requirements"].split() for extra in ("lab", "scale", "dev")},
+    extras_require={extra: settings[f"{extra}_requirements"].split()
+                    for extra in ("lab", "scale", "subword", "parquet", "dev")},
     classifiers=["Programming Language :: Python :: 3", "Intended Audience :: Education"],
     zip_safe=False,
 )
