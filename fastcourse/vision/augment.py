@@ -4,9 +4,10 @@
 
 # %% auto #0
 __all__ = ['random_boxes', 'resize_weights', 'crop_and_resize', 'Augment', 'show_batch', 'scenes_to_crop', 'draw_augment',
-           'WaitMeter']
+           'WaitMeter', 'scene_pictures']
 
 # %% ../../nbs/38_augment.ipynb #258b9cd7
+import io
 import math
 import time
 from collections.abc import Callable, Sequence
@@ -16,7 +17,9 @@ from typing import TYPE_CHECKING
 import torch
 from torch import Tensor
 
-from ..data.scenes import SHAPES, Scenes, scenes
+from ..data.datasets import Split
+from ..data.readers import Pictures
+from ..data.scenes import SHAPES, Scenes, scene_split, scenes
 from ..plots import draw_images, drawing, new_figure, theme_colors
 from ..training.callbacks import check_count
 from ..training.events import Callback
@@ -197,3 +200,20 @@ class WaitMeter(Callback):
 
     @property
     def pictures_per_second(self)->float: return self.num_pictures / self.total_seconds
+
+# %% ../../nbs/38_augment.ipynb #0dc7551d
+@cache
+def scene_pictures(
+    num_train:int=1000,
+    num_valid:int=400,
+)->Split:  # of Pictures
+    "Scenes as PNG files in memory."
+    from PIL import Image
+
+    def encode(x):
+        file = io.BytesIO()
+        Image.fromarray(x.permute(1, 2, 0).numpy()).save(file, "PNG")
+        return file.getvalue()
+
+    return Split(*(Pictures([encode(x) for x in part.x], part.y.tolist(), [str(i) for i in range(len(part.x))],
+                            SHAPES["shapes"]) for part in scene_split(num_train, num_valid)))

@@ -267,15 +267,15 @@ def picture_loaders(
     num_workers:int=0,     # processes that decode, for each part; 0: this one decodes, and the net waits
     fit:str="crop",        # or "squeeze"
     pin_memory:bool=False, # for a card: copies to it can then run beside other work
+    drop_last:bool=False,  # leave out the last training batch when it is smaller
 )->DataLoaders:            # of x (batch, 3, height, width) uint8 and y (batch,) int64
     "Batches that are decoded while the training runs; the training part in a new order each epoch."
     check_count("batch_size", batch_size)
     train, valid = (PictureData(part, num_pixels, fit) for part in split)
-    order = RandomSampler(train, generator=torch.Generator().manual_seed(seed))
+    shuffled = dict(sampler=RandomSampler(train, generator=torch.Generator().manual_seed(seed)), drop_last=drop_last)
     make = partial(DataLoader, batch_size=batch_size, num_workers=num_workers, pin_memory=pin_memory,
                    persistent_workers=num_workers > 0)
-    return DataLoaders(make(train, sampler=order, generator=torch.Generator()),
-                       make(valid, generator=torch.Generator()))
+    return DataLoaders(make(train, generator=torch.Generator(), **shuffled), make(valid, generator=torch.Generator()))
 
 # %% ../../nbs/37_pictures.ipynb #8a731f9a
 def load_pictures(
