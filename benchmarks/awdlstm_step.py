@@ -1,0 +1,179 @@
+"""What a training step of the course's AWD-LSTM costs with all of its dropouts, compared with a stack without any.
+
+The versions take turns (A B C D A B C D ...): an embedding, a stack of nn.LSTM and a tied output layer without dropout;
+the same with the four dropouts in their naive form (F.dropout for the weights, the whole table masked); the course's
+AWDLSTM; and AWDLSTM with the loss in chunks. Where fastai can be imported, its model takes part as well. All have the
+same sizes, float32 and Adam with fused=True.
+
+The figure is the median over turns of the ratio within a turn, to the stack without dropout. Torch computes with one
+thread, and what is measured on a CPU is the processor time of this process, so that other programs on the machine
+disturb little. Beside it stands the time of the mask of one recurrent matrix, forward and backward.
+"""
+import argparse
+import json
+import os
+import platform
+import statistics
+import sys
+import time
+from functools import partial
+from pathlib import Path
+
+import torch
+from loop_overhead import commit, processor
+from torch import nn
+from torch.nn import functional as F
+
+from fastcourse.core import seed_everything
+from fastcourse.text.awdlstm import AWDLSTM, Dropouts, EmbeddingDropout, WeightDropout, byte_mask
+from fastcourse.text.cross_entropy import DecoderLoss
+from fastcourse.text.regularize import dropout_mask, tie_weights
+
+SEED = 42
+WARM_UP = 2  # turns that are not counted
+SIZES = {"small": dict(vocab_size=5_000, embed_size=128, hidden_size=256, num_layers=2, batch=64, time=70),
+         "large": dict(vocab_size=10_000, embed_size=400, hidden_size=1152, num_layers=3, batch=32, time=70)}
+PLAIN = "no dropout"
+
+
+class Scores(nn.Module):
+    "An AWD-LSTM with a tied output layer."
+    def __init__(self, body):
+        super().__init__()
+        self.body, self.decoder = body, nn.Linear(body.embed_size, body.vocab_size)
+        tie_weights(self.decoder, body.embedding)
+
+    def forward(self, x): return self.decoder(self.body(x))
+
+
+class Features(Scores):
+    def forward(self, x): return self.body(x)
+
+
+class NaiveEmbedding(EmbeddingDropout):
+    def forward(self, x):
+        return F.embedding(x, self.weight * dropout_mask(self.weight, (self.num_embeddings, 1), self.p))
+
+
+class NaiveWeights(WeightDropout):
+    def draw_weights(self): return {"weight_hh_l0": F.dropout(self.module.weight_hh_l0, self.p, self.training)}
+
+
+class NaiveAWDLSTM(AWDLSTM):
+    def __init__(self, vocab_size, embed_size, *sizes, dropouts):
+        super().__init__(vocab_size, embed_size, *sizes, dropouts=dropouts)
+        self.embedding = NaiveEmbedding(vocab_size, embed_size, dropouts.embedding)
+        self.layers = nn.ModuleList([NaiveWeights(layer.module, layer.p) for layer in self.layers])
+
+
+def fastai_model(sizes):
+    "fastai's language model with the same probabilities, or None where it is not installed."
+    try:
+        from fastai.text.models.awdlstm import AWD_LSTM, awd_lstm_lm_config
+        from fastai.text.models.core import get_language_model
+    except ImportError:
+        return None
+    p = Dropouts()
+    config = awd_lstm_lm_config | dict(
+        emb_sz=sizes[1], n_hid=sizes[2], n_layers=sizes[3], embed_p=p.embedding, input_p=p.input, weight_p=p.weight,
+        hidden_p=p.hidden, output_p=p.output)
+    return get_language_model(AWD_LSTM, sizes[0], config=config)
+
+
+def cross_entropy(scores, y):
+    scores = scores[0] if isinstance(scores, tuple) else scores
+    return F.cross_entropy(scores.flatten(0, 1), y.flatten())
+
+
+def make_steps(sizes, device):
+    "Version -> a function that makes a step."
+    numbers = [sizes[name] for name in ("vocab_size", "embed_size", "hidden_size", "num_layers")]
+    seed_everything(SEED)
+    chunked = Features(AWDLSTM(*numbers))
+    versions = {PLAIN: (Scores(AWDLSTM(*numbers, dropouts=Dropouts().scaled(0))), cross_entropy),
+                "naive dropouts": (Scores(NaiveAWDLSTM(*numbers, dropouts=Dropouts())), cross_entropy),
+                "ours": (Scores(AWDLSTM(*numbers)), cross_entropy),
+                "ours, loss in chunks": (chunked, DecoderLoss(chunked.decoder))}
+    if theirs := fastai_model(numbers):
+        versions["fastai"] = (theirs, cross_entropy)
+    text = torch.randint(0, sizes["vocab_size"], (sizes["batch"], sizes["time"] + 1), device=device)
+    steps = {}
+    for name, (model, loss_func) in versions.items():
+        model.to(device)
+        opt = torch.optim.Adam(model.parameters(), lr=1e-4, fused=True)
+        steps[name] = partial(train_step, model, loss_func, opt, text[:, :-1], text[:, 1:])
+    return steps
+
+
+def train_step(model, loss_func, opt, x, y):
+    loss_func(model(x), y).backward()
+    opt.step()
+    opt.zero_grad()
+
+
+def make_masks(sizes, device):
+    "Version -> a function that drops connections of the largest recurrent matrix, forward and backward."
+    weight = torch.randn(4 * sizes["hidden_size"], sizes["hidden_size"], device=device, requires_grad=True)
+    sent_back = torch.randn_like(weight)
+
+    def run(drop):
+        drop(weight).backward(sent_back)
+        weight.grad = None
+
+    return {"F.dropout": partial(run, lambda w: F.dropout(w, 0.5)),
+            "byte_mask": partial(run, lambda w: w * byte_mask(w, w.shape, 0.5))}
+
+
+def measure(works, num_turns, device):
+    "Name -> milliseconds of each turn."
+    def now():
+        if device == "cpu":
+            return time.process_time()
+        torch.cuda.synchronize()
+        return time.perf_counter()
+
+    times = {name: [] for name in works}
+    for _ in range(num_turns + WARM_UP):
+        for name, work in works.items():
+            start = now()
+            work()
+            times[name].append((now() - start) * 1e3)
+    return {name: values[WARM_UP:] for name, values in times.items()}
+
+
+def summarize(times, reference):
+    "Medians of the times, and medians and quartiles of the ratios to the reference."
+    rows = {}
+    for name, values in times.items():
+        ratios = [value / other for value, other in zip(values, times[reference], strict=True)]
+        rows[name] = dict(milliseconds=round(statistics.median(values), 2), ratio=round(statistics.median(ratios), 3),
+                          ratio_quartiles=[round(q, 3) for q in statistics.quantiles(ratios, n=4)[::2]])
+    return rows
+
+
+def main():
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--turns", type=int, default=20, help="turns that are measured, at least 2 (default 20)")
+    parser.add_argument("--size", choices=SIZES, default="small", help="sizes of model and batch (default small)")
+    parser.add_argument("--device", choices=["cpu", "cuda"], default="cpu", help="default cpu")
+    parser.add_argument("--output", type=Path, help="write the result as JSON to this file")
+    arguments = parser.parse_args()
+    torch.set_num_threads(1)
+    sizes, device = SIZES[arguments.size], arguments.device
+    steps = summarize(measure(make_steps(sizes, device), arguments.turns, device), PLAIN)
+    masks = summarize(measure(make_masks(sizes, device), arguments.turns, device), "F.dropout")
+    result = dict(
+        what="milliseconds of a training step (processor time on a CPU), float32; ratio to the stack without dropout",
+        command=" ".join(["python", "benchmarks/awdlstm_step.py", *sys.argv[1:]]), commit=commit(), seed=SEED,
+        hardware=torch.cuda.get_device_name() if device == "cuda" else f"{processor()}, {os.cpu_count()} cores",
+        threads=1, versions=dict(python=platform.python_version(), torch=torch.__version__), turns=arguments.turns,
+        sizes=sizes, steps=steps, masks=masks)
+    for name, row in (steps | masks).items():
+        print(f"{name:22} {row['milliseconds']:8.2f} ms, ratio {row['ratio']:.3f}, {row['ratio_quartiles']}")
+    if arguments.output:
+        text = json.dumps(result, indent=1, ensure_ascii=False)
+        arguments.output.write_text(text + "\n", encoding="utf8")
+
+
+if __name__ == "__main__":
+    main()
