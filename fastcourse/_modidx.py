@@ -1493,6 +1493,7 @@ d = { 'settings': {'branch': 'main', 'doc_baseurl': '/fastcourse', 'doc_host': '
             'fastcourse.vision.cam': { 'fastcourse.vision.cam.check_classes': ('cam.html#check_classes', 'fastcourse/vision/cam.py'),
                                        'fastcourse.vision.cam.class_activation_map': ( 'cam.html#class_activation_map',
                                                                                        'fastcourse/vision/cam.py'),
+                                       'fastcourse.vision.cam.draw_heat_map': ('cam.html#draw_heat_map', 'fastcourse/vision/cam.py'),
                                        'fastcourse.vision.cam.draw_heats': ('cam.html#draw_heats', 'fastcourse/vision/cam.py'),
                                        'fastcourse.vision.cam.grad_cam': ('cam.html#grad_cam', 'fastcourse/vision/cam.py'),
                                        'fastcourse.vision.cam.heat_over': ('cam.html#heat_over', 'fastcourse/vision/cam.py'),

@@ -94,12 +94,12 @@ class WordSplitter:
     def learn(self,
         words:Iterable[str],  # without white space
     )->None:
-        "Cut words, all by one call of spaCy: there is a blank behind the last token of each piece."
+        "Cut words, all by one call of spaCy, with an end of line between any two of them."
         size, groups = self.max_word, [[]]
         pieces = [[word[i:i + size] for i in range(0, len(word), size)] for word in words]
-        for token in self.cut(" ".join(chain.from_iterable(pieces))):
-            groups[-1].append(self.after(token.text))
-            if token.whitespace_: groups.append([])
+        for token in self.cut("\n".join(chain.from_iterable(pieces))):
+            if token.text == "\n": groups.append([])
+            else: groups[-1].append(self.after(token.text))
         groups = iter(groups)
         for parts in pieces:
             self.known["".join(parts)] = " ".join(chain.from_iterable(next(groups) for _ in parts))
