@@ -33,7 +33,7 @@ def keep_top_k(
 # %% ../../nbs/43_sampling.ipynb #38c8f6b2
 def keep_top_p(
     probs:Tensor,  # (..., vocab_size), with the sum 1
-    top_p:float,   # the share to be reached, 0 < p <= 1
+    top_p:float,   # the share to be reached, 0 < top_p <= 1
 )->Tensor:         # of the same shape, with the sum 1
     "The fewest probabilities that reach the share top_p, made to add up to one. Holtzman et al. 2020, §3.1."
     if not 0 < top_p <= 1: raise ValueError(f"top_p must be in (0, 1], got {top_p}")
