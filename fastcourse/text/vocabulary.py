@@ -11,6 +11,7 @@ __all__ = ['stream_lines', 'stream_rows', 'stream_parquet', 'check_columns', 'st
 import csv
 import hashlib
 import json
+import re
 from collections import Counter, deque
 from collections.abc import Iterable, Iterator, Sequence
 from difflib import get_close_matches
@@ -264,8 +265,7 @@ def load_vocab(
         try: tokens, stored = (json.loads(text)[key] for key in ("tokens", "fingerprint"))
         except (ValueError, KeyError, TypeError) as error: raise ValueError(f"{path.name} is no vocabulary") from error
     else:
-        lines = (line.replace("\\\\", "\0").replace("\\n", "\n") for line in text.split("\n")[:-1])
-        tokens = [line.replace("\0", "\\") for line in lines]
+        tokens = [re.sub(r"\\(\\|n)", lambda m: "\n" if m[1] == "n" else m[1], line) for line in text.split("\n")[:-1]]
     vocab = Vocab(tokens)
     if stored not in (None, vocab.fingerprint): raise ValueError(f"{path.name} was changed: its fingerprint differs")
     if fingerprint not in (None, vocab.fingerprint): raise ValueError(
