@@ -90,15 +90,15 @@ def make_steps(sizes, device):
     numbers = [sizes[name] for name in ("vocab_size", "embed_size", "hidden_size", "num_layers")]
     seed_everything(SEED)
     chunked = Features(AWDLSTM(*numbers))
-    versions = {PLAIN: (Scores(AWDLSTM(*numbers, dropouts=Dropouts().scaled(0))), cross_entropy),
+    models = {PLAIN: (Scores(AWDLSTM(*numbers, dropouts=Dropouts().scaled(0))), cross_entropy),
                 "naive dropouts": (Scores(NaiveAWDLSTM(*numbers, dropouts=Dropouts())), cross_entropy),
                 "ours": (Scores(AWDLSTM(*numbers)), cross_entropy),
                 "ours, loss in chunks": (chunked, DecoderLoss(chunked.decoder))}
     if theirs := fastai_model(numbers):
-        versions["fastai"] = (theirs, cross_entropy)
+        models["fastai"] = (theirs, cross_entropy)
     text = torch.randint(0, sizes["vocab_size"], (sizes["batch"], sizes["time"] + 1), device=device)
     steps = {}
-    for name, (model, loss_func) in versions.items():
+    for name, (model, loss_func) in models.items():
         model.to(device)
         opt = torch.optim.Adam(model.parameters(), lr=1e-4, fused=True)
         steps[name] = partial(train_step, model, loss_func, opt, text[:, :-1], text[:, 1:])
@@ -122,6 +122,14 @@ def make_masks(sizes, device):
 
     return {"F.dropout": partial(run, lambda w: F.dropout(w, 0.5)),
             "byte_mask": partial(run, lambda w: w * byte_mask(w, w.shape, 0.5))}
+
+
+def versions():
+    "Of Python and torch, and of fastai where it takes part."
+    found = dict(python=platform.python_version(), torch=torch.__version__)
+    if "fastai" in sys.modules:
+        found["fastai"] = sys.modules["fastai"].__version__
+    return found
 
 
 def measure(works, num_turns, device):
@@ -160,14 +168,17 @@ def main():
     arguments = parser.parse_args()
     torch.set_num_threads(1)
     sizes, device = SIZES[arguments.size], arguments.device
-    steps = summarize(measure(make_steps(sizes, device), arguments.turns, device), PLAIN)
+    times = measure(make_steps(sizes, device), arguments.turns, device)
+    steps = summarize(times, PLAIN)
+    to_fastai = summarize(times, "fastai") if "fastai" in times else {}
     masks = summarize(measure(make_masks(sizes, device), arguments.turns, device), "F.dropout")
     result = dict(
         what="milliseconds of a training step (processor time on a CPU), float32; ratio to the stack without dropout",
         command=" ".join(["python", "benchmarks/awdlstm_step.py", *sys.argv[1:]]), commit=commit(), seed=SEED,
         hardware=torch.cuda.get_device_name() if device == "cuda" else f"{processor()}, {os.cpu_count()} cores",
-        threads=1, versions=dict(python=platform.python_version(), torch=torch.__version__), turns=arguments.turns,
-        sizes=sizes, steps=steps, masks=masks)
+        threads=1, versions=versions(), turns=arguments.turns, sizes=sizes,
+        steps=steps, ratios_to_fastai={name: row["ratio"] for name, row in to_fastai.items()}, masks=masks)
+    print(result["ratios_to_fastai"])
     for name, row in (steps | masks).items():
         print(f"{name:22} {row['milliseconds']:8.2f} ms, ratio {row['ratio']:.3f}, {row['ratio_quartiles']}")
     if arguments.output:

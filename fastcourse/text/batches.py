@@ -113,13 +113,14 @@ def draw_stream(
     loader = StreamBatches(range(len(text)), batch_size, length, variable=variable,
                            generator=torch.Generator().manual_seed(seed))
     batches = list(loader)
-    x, y = batches[batch := min(batch, len(batches) - 1)]
-    title = f"Batch {batch} of 0 to {len(batches) - 1}: {batch_size} rows of {x.shape[1]}, and y is one letter ahead"
+    x, y = batches[min(batch, len(batches) - 1)]
+    title = f"The last batch is {len(batches) - 1}; here {batch_size} rows of {x.shape[1]}, and y is one letter ahead"
     figure = new_figure(6.4, 1.1 + 0.34 * batch_size, title)
     grid = figure.add_gridspec(3, 2, height_ratios=[0.6, batch_size, batch_size])
     stream, rows = figure.add_subplot(grid[0, :]), figure.add_subplot(grid[1, :])
     draw_cells(stream, np.arange(len(text))[None], " " * len(text), "")
-    stream.set_title("the stream; what is left over at its end is not in a row", fontsize=8)
+    wish = f"around {length}, seed {seed}" if variable else f"{length}, no dice for seed {seed}"
+    stream.set_title(f"the stream; asked for: batch {batch}, length {wish}", fontsize=8)
     draw_cells(rows, loader.x, text, "rows")
     for end in np.cumsum([x.shape[1] for x, y in batches])[:-1]: rows.axvline(end - 0.5, color=theme_colors()["ink"])
     for place, name, part in ((0, "x", x), (1, "y", y)):
