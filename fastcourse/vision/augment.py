@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING
 import torch
 from torch import Tensor
 
+from ..core import to_device
 from ..data.datasets import Split
 from ..data.readers import Pictures
 from ..data.scenes import SHAPES, Scenes, scene_split, scenes
@@ -75,10 +76,10 @@ def crop_and_resize(
         raise ValueError(f"x must be (batch, channels, height, width) and boxes (batch, 4), got {tuple(x.shape)} and "
                          f"{tuple(boxes.shape)}")
     if not x.is_floating_point(): x = x.float()
-    left, top, right, bottom = boxes.to(x.device).T
+    left, top, right, bottom = to_device(boxes, x.device).T
     rows = resize_weights(top, bottom, x.size(2), num_pixels).to(x.dtype)
     columns = resize_weights(left, right, x.size(3), num_pixels).to(x.dtype)
-    if flips is not None: columns = torch.where(flips.to(x.device)[:, None, None], columns.flip(1), columns)
+    if flips is not None: columns = torch.where(to_device(flips, x.device)[:, None, None], columns.flip(1), columns)
     return rows[:, None] @ x @ columns[:, None].mT
 
 # %% ../../nbs/38_augment.ipynb #54c8c3bf
@@ -111,8 +112,8 @@ class Augment(Callback):
         whole = torch.tensor([[0, 0, x.size(3), x.size(2)]]).expand(len(x), 4)
         if learn.training: x = self._pieces(x)
         elif x.shape[2:] != (self.num_pixels, self.num_pixels): x = crop_and_resize(x, whole, self.num_pixels)
-        x = (x - self.mean.to(x.device)) / self.std.to(x.device)
-        learn.x = x.contiguous(memory_format=self.memory_format)
+        mean, std = to_device((self.mean, self.std), x.device)
+        learn.x = ((x - mean) / std).contiguous(memory_format=self.memory_format)
 
 # %% ../../nbs/38_augment.ipynb #b89234fd
 def show_batch(

@@ -213,7 +213,7 @@ def train_pictures(
     start, device = time.perf_counter(), choose_device(settings.device)
     if settings.threads: torch.set_num_threads(settings.threads)
     torch.set_float32_matmul_precision("highest" if settings.precision == "fp32" else "high")
-    torch.backends.cudnn.allow_tf32 = settings.precision != "fp32"
+    torch.backends.cudnn.allow_tf32, torch.backends.cudnn.benchmark = settings.precision != "fp32", True
     split, problems = find_pictures(settings)
     dls, meter = make_loaders(split, settings, device), WaitMeter()
     load_seconds = time.perf_counter() - start
