@@ -19,6 +19,8 @@ LIMIT_SECONDS = 90
 OFFLINE = {f"{scheme}_proxy": "http://127.0.0.1:9" for scheme in ("http", "https", "all", "HTTP", "HTTPS", "ALL")}
 OFFLINE |= {"no_proxy": "", "NO_PROXY": ""}
 OFFLINE["PYTHONPATH"] = os.pathsep.join([str(ROOT / "tests" / "offline"), os.environ.get("PYTHONPATH", "")])
+# Begins a cell whose words depend on the processor, such as a text by a trained model.
+VARIES = "#| varies"
 NUMBER = re.compile(r"[-+]?\d+(?:\.\d*)?(?:[eE][-+]?\d+)?")
 
 
@@ -165,7 +167,9 @@ def test_alike(stored, fresh, expected):
 
 
 def test_stored_outputs_are_fresh(path, first_run):
-    for stored, fresh in zip(map(texts, code_cells(path)), map(texts, first_run.cells), strict=True):
+    for cell, run_now in zip(code_cells(path), first_run.cells, strict=True):
+        stored, fresh = texts(cell), texts(run_now)
         same = [kind for kind, _ in stored] == [kind for kind, _ in fresh]
-        same = same and all(alike(old, new) for (_, old), (_, new) in zip(stored, fresh, strict=True))
+        if not cell["source"].startswith(VARIES):
+            same = same and all(alike(old, new) for (_, old), (_, new) in zip(stored, fresh, strict=True))
         assert same, f"run {path.name} again: {stored} is stored, {fresh} is fresh"
