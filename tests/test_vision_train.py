@@ -10,9 +10,17 @@ from pathlib import Path
 import numpy as np
 import pytest
 from PIL import Image
+from project import ROOT
 
 from fastcourse.data.archives import DataError
-from fastcourse.vision.pictures import decode_picture, find_parts, inspect_pictures, list_pictures, read_folder
+from fastcourse.vision.pictures import (
+    decode_picture,
+    find_parts,
+    inspect_pictures,
+    list_pictures,
+    read_folder,
+    read_pictures_at,
+)
 from fastcourse.vision.train import main
 
 SMALL = "--size 16 --model xresnet18 --width 4 --batch-size 4 --threads 1 --device cpu".split()
@@ -197,3 +205,49 @@ def test_every_kind_becomes_three_colours(tmp_path, mode):
     decoded = decode_picture(path.read_bytes())
     assert decoded.mode == "RGB" and decoded.size == (6, 4)
     assert mode == "1" or abs(int(np.array(decoded)[0, 0, 0]) - 128) <= 2  # black and white are mixed in mode 1
+
+
+def test_pictures_of_an_array(tmp_path):
+    files, labels = [], [0, 1] * 5
+    for i in range(10):
+        write(tmp_path / f"{i}.png", seed=i)
+        files.append((tmp_path / f"{i}.png").read_bytes())
+    offsets = np.cumsum([0, *map(len, files)])
+    np.savez(tmp_path / "all.npz", data=np.frombuffer(b"".join(files), np.uint8), offsets=offsets, labels=labels,
+             names=[str(i) for i in range(10)], classes=["cat", "dog"])
+    split, problems = read_pictures_at(tmp_path / "all.npz")
+    assert (len(split.train), len(split.valid), problems) == (8, 2, [])
+    for part in split:
+        assert [int(name) % 2 for name in part.names] == part.labels
+        assert [part.encoded(i) for i in range(len(part))] == [files[int(name)] for name in part.names]
+
+
+def recorded(name):
+    return json.loads((ROOT / "benchmarks/results" / f"{name}.json").read_text(encoding="utf8"))
+
+
+def test_readme_has_the_recorded_results():
+    readme = (ROOT / "benchmarks/README.md").read_text(encoding="utf8")
+    for name, row in recorded("xresnet_step")["nets"].items():
+        first, third = row["cpu_quartiles"]
+        assert f"| {name} | {row['cpu_milliseconds']} | {row['cpu_ratio_to_ours']} | {first} to {third} |" in readme
+    for name, row in recorded("picture_pipeline")["trainings"].items():
+        assert f"| {name} | {row['share_waiting']:.1%} | {row['pictures_per_second']} |" in readme
+    twin = recorded("vision_cpu")
+    assert f"accuracy {twin['accuracy']:.3f}" in readme and twin["command"] in readme
+
+
+def test_the_step_is_recorded_at_parity():
+    nets = recorded("xresnet_step")["nets"]
+    assert min(nets[name]["cpu_ratio_to_ours"] for name in ("fastai", "timm, channels last")) > 0.95
+
+
+@pytest.mark.parametrize("argv", [
+    ["xresnet_step.py", "--turns", "2", "--pixels", "32", "--batch-size", "2"],
+    ["picture_pipeline.py", *"--pictures 120 --size 32 --batch-size 4 --batches 2 --workers 0".split()],
+], ids=["step", "pipeline"])
+def test_benchmarks_run(tmp_path, argv):
+    command = [sys.executable, str(ROOT / "benchmarks" / argv[0]), *argv[1:], "--output", str(tmp_path / "r.json")]
+    subprocess.run(command, check=True, cwd=ROOT, timeout=300)
+    result = json.loads((tmp_path / "r.json").read_text(encoding="utf8"))
+    assert result.get("nets") or 0 < result["trainings"]["in memory"]["share_waiting"] < 1
