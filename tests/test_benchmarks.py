@@ -174,3 +174,30 @@ def test_readme_has_the_recorded_losses():
         for version, row in rows.items():
             cells = f"{version} | {row['milliseconds']} | {row['ratio']} | {row['peak_mib']} |"
             assert f"| {size} |" in readme and cells in readme
+
+
+def recorded_tokenizing():
+    "The recorded rows: (method, processes) -> row; and the whole result."
+    result = json.loads((ROOT / "benchmarks/results/tokenizing.json").read_text(encoding="utf8"))
+    return {(row["method"], row["processes"]): row for row in result["rows"]}, result
+
+
+def test_tokenizing(tmp_path):
+    output = tmp_path / "result.json"
+    command = [sys.executable, ROOT / "benchmarks/tokenizing.py", "--texts", "50", "--turns", "1", "--processes", "1"]
+    subprocess.run([*command, "--output", output], check=True, cwd=ROOT)
+    rows = json.loads(output.read_text(encoding="utf8"))["rows"]
+    assert {"ours", "bare spaCy"} < {row["method"] for row in rows} and all(row["wall"] > 0 for row in rows)
+
+
+def test_recorded_tokenizing_has_the_same_tokens():
+    rows, result = recorded_tokenizing()
+    assert all(rows["ours, fastai's rules", n]["same_tokens"] == result["texts"] for n in (1, 2))
+    assert rows["ours, fastai's rules", 1]["cpu_to_fastai"] >= result["goal"] == 3.5
+    assert rows["ours, fastai's rules", 2]["to_fastai"] >= result["goal_two"] == 3.0
+
+
+def test_readme_has_the_recorded_tokenizing():
+    readme = (ROOT / "benchmarks/README.md").read_text(encoding="utf8")
+    for (name, n), row in recorded_tokenizing()[0].items():
+        assert f"| {name} | {n} | {row['wall']} | {row.get('to_fastai', '')} |" in readme
