@@ -7,7 +7,6 @@ __all__ = ['stream_lengths', 'check_stream', 'StreamBatches', 'draw_cells', 'dra
            'pad_documents', 'padding_share', 'SortedSampler', 'SortishSampler', 'PaddedBatches']
 
 # %% ../../nbs/46_batches.ipynb #d1998028
-import math
 from collections.abc import Iterable, Iterator, Sequence
 from typing import TYPE_CHECKING, Any, NamedTuple
 

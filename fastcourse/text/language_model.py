@@ -8,7 +8,6 @@ __all__ = ['LanguageModel', 'AddPerplexity', 'LanguageLearner', 'write_text', 'd
 # %% ../../nbs/50_language_model.ipynb #4930a982
 import math
 from collections.abc import Callable, Sequence
-from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -17,13 +16,11 @@ from torch import Tensor, nn
 
 from ..core import DataLoaders
 from ..plots import draw_tokens, drawing
-from .awdlstm import AWDLSTM
-from .batches import StreamBatches
 from .cross_entropy import DecoderAccuracy, DecoderLoss
 from .regularize import ActivationRegularization, tie_weights
 from .rnn import ResetState
 from .sampling import generate
-from .tokenizer import Tokenizer, decode
+from .tokenizer import Tokenizer
 from ..training.callbacks import ClipGradients
 from ..training.events import Callback
 from ..training.learner import Learner

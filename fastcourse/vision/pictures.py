@@ -10,7 +10,6 @@ __all__ = ['as_rgb', 'decode_picture', 'Problem', 'Inspection', 'inspect_picture
 # %% ../../nbs/37_pictures.ipynb #1ee1f5ea
 import io
 import os
-import shutil
 import tempfile
 from collections.abc import Sequence
 from functools import partial
