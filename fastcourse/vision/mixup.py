@@ -18,6 +18,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
+from ..core import to_device
 from ..data.scenes import scenes
 from ..plots import drawing, new_figure, theme_colors
 from ..training.events import Callback
@@ -117,8 +118,8 @@ class BatchMixer(Callback):
     def before_batch(self, learn):
         if not learn.training: return
         check_mixable(learn.x, learn.y)
-        partner = torch.randperm(len(learn.x)).to(learn.x.device)
-        weights = self.draw_weights(learn.x).to(learn.x.device)
+        partner = to_device(torch.randperm(len(learn.x)), learn.x.device)
+        weights = to_device(self.draw_weights(learn.x), learn.x.device)
         learn.x = blend(learn.x, learn.x[partner], weights)
         self.own_loss = learn.loss_func
         shares = weights.flatten(1).mean(1)
@@ -154,7 +155,7 @@ def draw_boxes(
         return (torch.arange(num_pixels) + 0.5 - centre).abs() >= num_pixels * areas.sqrt()[:, None] / 2
 
     rows, columns = is_outside(x.size(2)), is_outside(x.size(3))
-    return (rows[:, :, None] | columns[:, None, :]).float()[:, None].to(x.device)
+    return to_device((rows[:, :, None] | columns[:, None, :]).float()[:, None], x.device)
 
 # %% ../../nbs/33_mixup.ipynb #bc4f38fc
 class CutMix(BatchMixer):
