@@ -248,10 +248,11 @@ def draw_rules(
 )->"Figure":
     "What each rule makes of a text."
     tokenizer, steps = Tokenizer(fastai=fastai), [("your text", text)]
-    for rule in tokenizer.before: steps.append((rule.__name__.removesuffix("_fastai"), rule(steps[-1][1])))
+    for rule in tokenizer.before: steps.append((rule.__name__.split("_")[1], rule(steps[-1][1])))
     prepared = tokenizer.prepare(text)
-    steps.append(("spaCy", WordSplitter.join(word_splitter(tokenizer.lang, str), prepared)))
-    if not fastai: steps.append(("mark_case", tokenizer.join(text)))
-    rows = [[step.replace("\n", "↵")[:110] or " "] for _, step in steps]
+    steps.append(("spaCy", word_splitter(tokenizer.lang, str).join(prepared)))
+    if not fastai: steps.append(("case", tokenizer.join(text)))
+    width = max(50, int(1.2 * min(100, max(len(step) for _, step in steps))))  # with room to spare
+    rows = [[step.replace("\n", "↵")[:100].ljust(width)] for _, step in steps]
     changed = [[float(i > 0 and rows[i] != rows[i - 1])] for i in range(len(rows))]
     return draw_tokens(rows, changed, f"{len(tokenizer(text))} tokens", [name for name, _ in steps])
