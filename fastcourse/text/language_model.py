@@ -21,6 +21,7 @@ from .regularize import ActivationRegularization, tie_weights
 from .rnn import ResetState
 from .sampling import generate
 from .tokenizer import Tokenizer
+from .vocabulary import Vocab
 from ..training.callbacks import ClipGradients
 from ..training.events import Callback
 from ..training.learner import Learner
@@ -87,21 +88,20 @@ class LanguageLearner(Learner):
 # %% ../../nbs/52_language_model.ipynb #6d1342aa
 def write_text(
     model:LanguageModel,
-    vocab:Sequence[str],   # the token of each number; the first one stands for unknown words
+    vocab:Vocab,
     prompt:str,
     length:int=40,         # tokens to write
     **settings:Any,        # of `generate`: temperature, top_k, top_p, generator
 )->list[str]:              # the new tokens
     "What the model writes after a text; never an unknown word."
-    number = {token: i for i, token in enumerate(vocab)}
-    ids = torch.tensor([number.get(token, 0) for token in Tokenizer()(prompt)])
-    return [vocab[i] for i in generate(model, ids, length, banned=[0], **settings)]
+    ids = torch.tensor(vocab.encode(Tokenizer().join(prompt)))
+    return vocab.decode(generate(model, ids, length, banned=[0], **settings))
 
 # %% ../../nbs/52_language_model.ipynb #e5ec45f3
 @drawing
 def draw_writing(
     model:LanguageModel,
-    vocab:Sequence[str],      # the token of each number
+    vocab:Vocab,
     prompt:str="Returns the shortest path",
     temperature:float=0.7,    # greater than 0
     top_k:int=200,            # words that are kept
@@ -112,13 +112,12 @@ def draw_writing(
     generator = torch.Generator().manual_seed(seed)
     settings = dict(temperature=temperature, top_k=top_k, top_p=top_p, generator=generator)
     tokens = write_text(model, vocab, prompt, 40, **settings)
-    number = {token: i for i, token in enumerate(vocab)}
-    before = [number.get(token, 0) for token in Tokenizer()(prompt)]
-    ids = torch.tensor([before + [number[token] for token in tokens]])
+    before, after = vocab.encode(Tokenizer().join(prompt)), vocab.encode(tokens)
+    ids = torch.tensor([before + after])
     model.eval().reset()
     with torch.no_grad(): probs = model(ids[:, :-1])[0].softmax(0)[:, len(before) - 1:]
     model.reset()
-    strength = [probs[number[token], i].item() for i, token in enumerate(tokens)]
+    strength = [probs[token, i].item() for i, token in enumerate(after)]
     words = [token.replace("\n", "↵") for token in tokens]
     rows = [slice(i, i + 8) for i in range(0, 40, 8)]
     return draw_tokens([words[row] for row in rows], [strength[row] for row in rows], f"{prompt[-50:]} …")

@@ -7,7 +7,6 @@ __all__ = ['perplexity', 'TokenStreams', 'graph_corpus', 'Level', 'make_level', 
            'draw_next_words']
 
 # %% ../../nbs/51_ngrams.ipynb #a15ea91b
-from collections import Counter
 from copy import copy
 from functools import cache
 from typing import TYPE_CHECKING, NamedTuple
@@ -18,6 +17,7 @@ from torch import Tensor
 from ..data.docstrings import docstring_text
 from ..plots import drawing, new_figure
 from .tokenizer import Tokenizer
+from .vocabulary import Vocab, count_tokens, make_vocab, tokenize_texts
 
 if TYPE_CHECKING: from matplotlib.figure import Figure
 
@@ -31,21 +31,19 @@ def perplexity(
 # %% ../../nbs/51_ngrams.ipynb #1a9015b2
 class TokenStreams(NamedTuple):
     "Two streams of tokens and their vocabulary."
-    train:Tensor           # (tokens,) int64
-    valid:Tensor           # (tokens,) int64, from other files
-    vocab:tuple[str, ...]  # the token of each number; 0 is xxunk
+    train:Tensor  # (tokens,) int64
+    valid:Tensor  # (tokens,) int64, from other files
+    vocab:Vocab
 
 @cache
 def graph_corpus(
-    min_count:int=3,  # of a token in the training texts
+    min_freq:int=3,  # a token must occur at least so often in the training texts
 )->TokenStreams:
     "The documentation of networkx in tokens, for small language models."
-    tokenize = Tokenizer()
-    train, valid = ([token for text in part for token in tokenize(text)] for part in docstring_text(("networkx",)))
-    frequent = sorted((-n, token) for token, n in Counter(train).items() if n >= min_count)
-    vocab = ("xxunk", *(token for _, token in frequent))
-    number = {token: i for i, token in enumerate(vocab)}
-    return TokenStreams(*(torch.tensor([number.get(token, 0) for token in part]) for part in (train, valid)), vocab)
+    parts = [list(tokenize_texts(part)) for part in docstring_text(("networkx",))]
+    vocab = make_vocab(count_tokens(parts[0]), min_freq=min_freq)
+    streams = (torch.tensor([i for text in part for i in vocab.encode(text)]) for part in parts)
+    return TokenStreams(*streams, vocab)
 
 # %% ../../nbs/51_ngrams.ipynb #5383a188
 class Level(NamedTuple):
@@ -146,9 +144,8 @@ def draw_next_words(
 )->"Figure":
     "The most probable words after a text."
     vocab = graph_corpus().vocab
-    number = {token: i for i, token in enumerate(vocab)}
     tokens = Tokenizer()(text)
-    context, words = torch.tensor([number.get(token, 0) for token in tokens]), torch.arange(len(vocab))
+    context, words = torch.tensor(vocab.encode(tokens)), torch.arange(len(vocab))
     model = copy(graph_model(order))
     model.levels = [level._replace(discount=discount) for level in model.levels]
     p = model.probs(context.expand(len(vocab), -1), words)
