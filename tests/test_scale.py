@@ -309,3 +309,12 @@ def test_benchmark_runs(tmp_path):
     subprocess.run(command, check=True, cwd=ROOT)
     rows = json.loads(output.read_text(encoding="utf8"))["rows"]
     assert set(rows) == {"1", "2"} and all(row["step_ms"] > 0 for row in rows.values())
+
+
+def test_readme_has_the_recorded_results():
+    readme = (ROOT / "benchmarks/README.md").read_text(encoding="utf8")
+    for name, batch_size in [("data_parallel", 2048), ("data_parallel_small", 256)]:
+        rows = json.loads((ROOT / f"benchmarks/results/{name}.json").read_text(encoding="utf8"))["rows"]
+        for n, row in rows.items():
+            cells = " | ".join(str(row[part]) for part in ("step_ms", "all_reduce_ms", "expected_ms", "speed_up"))
+            assert f"| {batch_size} | {n} | {cells} |" in readme
