@@ -120,7 +120,8 @@ def draw_writing(
     strength = [probs[token, i].item() for i, token in enumerate(after)]
     words = [token.replace("\n", "↵") for token in tokens]
     rows = [slice(i, i + 8) for i in range(0, 40, 8)]
-    return draw_tokens([words[row] for row in rows], [strength[row] for row in rows], f"{prompt[-50:]} …")
+    title = f"{prompt[-40:]} … (T = {temperature:g}, k = {top_k}, p = {top_p:g}, seed {seed})"
+    return draw_tokens([words[row] for row in rows], [strength[row] for row in rows], title)
 
 # %% ../../nbs/52_language_model.ipynb #7ea6354a
 def save_encoder(

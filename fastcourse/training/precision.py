@@ -79,7 +79,7 @@ def describe_rounding(
     if not added: return words
     total = stored + stored.new_tensor(added)
     words += f"\nplus {added:g} is {total.item():.10g}"
-    return f"{words}: {(total - stored).item() / added:.1%} of it arrive" if total.isfinite() else words
+    return f"{words}: {(total - stored).item() / added:.1%} of it arrives" if total.isfinite() else words
 
 # %% ../../nbs/30_precision.ipynb #24c97d67
 @drawing

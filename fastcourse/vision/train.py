@@ -192,7 +192,7 @@ def choose_device(
 class SameSettings(Callback):
     "Keeps the settings in the checkpoint, and refuses one of a run with others."
     memory = ("settings",)
-    free = ("workers", "device", "threads", "on_problem")  # they may change, for they do not change the result
+    free = ("workers", "device", "threads", "on_problem")  # they may change; they change rounding at most
 
     def __init__(self, settings:RunSettings): self.settings = asdict(settings)
 
