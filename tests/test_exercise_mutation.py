@@ -17,7 +17,7 @@ from fastcourse.study.exercises import compare_runs, lesson_exercises, run_cases
 
 LESSONS = sorted(path.stem for path in (ROOT / "fastcourse" / "exercises").glob("*.toml"))
 SHARE_TO_CATCH = 0.95
-LIMIT_SECONDS = 60
+SECONDS_A_MUTANT = 0.1  # on the average, on a busy machine; a quiet one needs a third
 # Mutants that behave as the solution does, whatever the input. "exercise: line of the mutant": why.
 EQUIVALENT = {
     "callbacks/WorstBatch: without if not learn.training:": "batches of validation are kept, and nobody looks at them",
@@ -147,4 +147,5 @@ def test_mutants_are_caught(tried, record_property):
 
 
 def test_trying_mutants_is_quick(tried):
-    assert tried[1] < LIMIT_SECONDS
+    results, seconds = tried
+    assert seconds < SECONDS_A_MUTANT * len(results)
