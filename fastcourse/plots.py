@@ -4,7 +4,7 @@
 
 # %% auto #0
 __all__ = ['theme_colors', 'alt_text', 'png_base64', 'mimebundle', 'style', 'drawing', 'new_figure', 'as_numbers', 'draw_curves',
-           'draw_histogram', 'draw_images', 'draw_tokens', 'background']
+           'draw_histogram', 'draw_images', 'draw_tokens', 'background', 'word_starts', 'draw_text']
 
 # %% ../nbs/02_plots.ipynb #bd26260a
 import math
@@ -189,31 +189,34 @@ def draw_images(
 @drawing
 def draw_tokens(
     rows:Sequence[Sequence[str]],                # rows of words
-    values:Sequence[Sequence[float]]|None=None,  # of the same shape, in [0, 1]; the strength of the background
+    values:Sequence[Sequence[float]]|None=None,  # of the same shape, in [-1, 1]; strength of the background
     title:str="",                                # what the figure shows, as a claim
     row_labels:Sequence[str]|None=None,          # one for each row
+    aligned:bool=True,                           # in columns; False: each word follows the one before
 )->"Figure":
-    "Words in rows, each on a background as strong as its value."
+    "Words in rows, each on a background as strong as its value: blue, or orange with a border below zero."
     if not rows or any(isinstance(row, str) for row in rows):
         raise ValueError(f"rows must be lists of words, got {rows!r}")
     if values is not None and [len(row) for row in values] != [len(row) for row in rows]:
         raise ValueError("values must have one number for each word")
     if row_labels and len(row_labels) != len(rows):
         raise ValueError(f"{len(rows)} rows need as many row_labels, got {len(row_labels)}")
-    widths = [max(len(row[i]) for row in rows if i < len(row)) + 1 for i in range(max(map(len, rows)))]
-    left = np.cumsum([0, *widths])
-    margin = max(map(len, row_labels)) + 1 if row_labels else 0
-    size = min(9, 6.4 * 72 / 0.62 / (left[-1] + margin))  # a monospaced letter is 0.6 of its size wide
+    left = word_starts(rows, aligned)
+    margin, right = max(map(len, row_labels)) + 1 if row_labels else 0, max(ends[-1] for ends in left)
+    size = min(9, 6.4 * 72 / 0.62 / (right + margin))  # a monospaced letter is 0.6 of its size wide
     figure = new_figure(6.4, 0.35 + len(rows) * size / 72 * 1.9, title)
-    axes = figure.add_subplot(xlim=(-margin, left[-1]), ylim=(len(rows), 0))
+    axes = figure.add_subplot(xlim=(-margin, right), ylim=(len(rows), 0))
     axes.set_axis_off()
     font = dict(family="monospace", size=size, va="center", parse_math=False)
     for y, row in enumerate(rows):
         if row_labels: axes.text(-margin, y + 0.5, row_labels[y], **font)
         for x, word in enumerate(row):
-            if values is not None: axes.add_patch(background(left[x], y, widths[x], float(values[y][x])))
-            axes.text(left[x] + 0.5, y + 0.5, word, **font)
-    figure.set_label("Words: " + " / ".join(" ".join(row) for row in rows))
+            start, end = left[y][x:x + 2]
+            if values is not None: axes.add_patch(background(start, y, end - start, float(values[y][x])))
+            axes.text(start + 0.5, y + 0.5, word, **font)
+    against = [word for row, numbers in zip(rows, values or []) for word, v in zip(row, numbers) if v < 0]
+    figure.set_label("Words: " + " / ".join(" ".join(row) for row in rows)
+                     + (f". Below zero: {', '.join(dict.fromkeys(against))}" if against else ""))
     return figure
 
 # %% ../nbs/02_plots.ipynb #bf1e5f4f
@@ -221,10 +224,41 @@ def background(
     left:float,
     top:float,
     width:float,
-    strength:float,  # in [0, 1]
+    strength:float,  # in [-1, 1]
 )->Any:              # a matplotlib Rectangle of height 0.84
     "A coloured rectangle behind a word; the word stays readable at full strength."
     from matplotlib.patches import Rectangle
-    if not -1e-6 <= strength <= 1 + 1e-6: raise ValueError(f"values must be in [0, 1], got {strength}")
-    color, alpha = theme_colors()["lines"][0], 0.5 * min(max(strength, 0), 1)
-    return Rectangle((left + 0.1, top + 0.08), width - 0.2, 0.84, color=color, alpha=alpha, linewidth=0)
+    if not abs(strength) <= 1 + 1e-6: raise ValueError(f"values must be in [-1, 1], got {strength}")
+    color, alpha = theme_colors()["lines"][int(strength < 0)], min(abs(strength), 1)
+    return Rectangle((left + 0.1, top + 0.08), width - 0.2, 0.84, linewidth=0.8 if strength < 0 else 0,
+                     facecolor=(color, alpha / 2), edgecolor=(color, alpha))
+
+def word_starts(
+    rows:Sequence[Sequence[str]],
+    aligned:bool,      # see `draw_tokens`
+)->list[np.ndarray]:   # for each row where its words begin, and where the row ends, in letters
+    "Places of words with a blank between them."
+    widths = [[len(word) + 1 for word in row] for row in rows]
+    columns = [max(row[i] for row in widths if i < len(row)) for i in range(max(map(len, widths)))]
+    return [np.cumsum([0, *(columns[:len(row)] if aligned else row)]) for row in widths]
+
+# %% ../nbs/02_plots.ipynb #55a0f002
+def draw_text(
+    words:Sequence[str],
+    values:Sequence[float]|None=None,  # one for each word, in [-1, 1]; see `draw_tokens`
+    title:str="",                      # what the figure shows, as a claim
+    width:int=72,                      # letters in a line; longer words are cut
+)->"Figure":
+    "A text in lines, each word on a background as strong as its value. Ends of lines are drawn as ↵."
+    if values is not None and len(values) != len(words): raise ValueError("values must have one number for each word")
+    rows, strengths, room = [], [], 0
+    for word, value in zip(words, [0.0] * len(words) if values is None else values):
+        word = word.replace("\n", "↵")[:width - 1]
+        if len(word) >= room:
+            rows.append([])
+            strengths.append([])
+            room = width
+        rows[-1].append(word)
+        strengths[-1].append(float(value))
+        room -= len(word) + 1
+    return draw_tokens(rows, None if values is None else strengths, title, aligned=False)
