@@ -13,7 +13,6 @@ import argparse
 import json
 import os
 import platform
-import statistics
 import sys
 import time
 from functools import partial
@@ -23,6 +22,7 @@ import torch
 from loop_overhead import commit, processor
 from torch import nn
 from torch.nn import functional as F
+from turns import compare, take_turns
 
 from fastcourse.core import seed_everything
 from fastcourse.text.awdlstm import AWDLSTM, Dropouts, EmbeddingDropout, WeightDropout, byte_mask
@@ -132,31 +132,12 @@ def versions():
     return found
 
 
-def measure(works, num_turns, device):
-    "Name -> milliseconds of each turn."
-    def now():
-        if device == "cpu":
-            return time.process_time()
-        torch.cuda.synchronize()
-        return time.perf_counter()
-
-    times = {name: [] for name in works}
-    for _ in range(num_turns + WARM_UP):
-        for name, work in works.items():
-            start = now()
-            work()
-            times[name].append((now() - start) * 1e3)
-    return {name: values[WARM_UP:] for name, values in times.items()}
-
-
-def summarize(times, reference):
-    "Medians of the times, and medians and quartiles of the ratios to the reference."
-    rows = {}
-    for name, values in times.items():
-        ratios = [value / other for value, other in zip(values, times[reference], strict=True)]
-        rows[name] = dict(milliseconds=round(statistics.median(values), 2), ratio=round(statistics.median(ratios), 3),
-                          ratio_quartiles=[round(q, 3) for q in statistics.quantiles(ratios, n=4)[::2]])
-    return rows
+def clock(device):
+    "The time in seconds: of the processor, or of the wall when the GPU has done its work."
+    if device == "cpu":
+        return time.process_time()
+    torch.cuda.synchronize()
+    return time.perf_counter()
 
 
 def main():
@@ -168,10 +149,11 @@ def main():
     arguments = parser.parse_args()
     torch.set_num_threads(1)
     sizes, device = SIZES[arguments.size], arguments.device
-    times = measure(make_steps(sizes, device), arguments.turns, device)
-    steps = summarize(times, PLAIN)
-    to_fastai = summarize(times, "fastai") if "fastai" in times else {}
-    masks = summarize(measure(make_masks(sizes, device), arguments.turns, device), "F.dropout")
+    now = partial(clock, device)
+    times = take_turns(make_steps(sizes, device), arguments.turns, WARM_UP, now)
+    steps = compare(times, PLAIN, digits=2)
+    to_fastai = compare(times, "fastai", digits=2) if "fastai" in times else {}
+    masks = compare(take_turns(make_masks(sizes, device), arguments.turns, WARM_UP, now), "F.dropout", digits=2)
     result = dict(
         what="milliseconds of a training step (processor time on a CPU), float32; ratio to the stack without dropout",
         command=" ".join(["python", "benchmarks/awdlstm_step.py", *sys.argv[1:]]), commit=commit(), seed=SEED,

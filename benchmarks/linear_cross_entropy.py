@@ -12,10 +12,8 @@ import argparse
 import json
 import os
 import platform
-import statistics
 import subprocess
 import sys
-import time
 from functools import partial
 from pathlib import Path
 
@@ -23,6 +21,7 @@ import torch
 from loop_overhead import commit, processor
 from torch import nn
 from torch.nn import functional as F
+from turns import compare, take_turns
 
 from fastcourse.core import seed_everything
 from fastcourse.text.cross_entropy import linear_cross_entropy
@@ -92,29 +91,12 @@ def measure_memory(size, version):
     return round(float(done.stdout), 1)
 
 
-def measure_times(size, num_turns):
-    "Version -> milliseconds of each turn."
-    data = make_data(*SIZES[size])
-    works = {version: partial(run, version, data) for version in VERSIONS}
-    times = {version: [] for version in VERSIONS}
-    for _ in range(num_turns + WARM_UP):
-        for version, work in works.items():
-            start = time.process_time()
-            work()
-            times[version].append((time.process_time() - start) * 1e3)
-    return {version: values[WARM_UP:] for version, values in times.items()}
-
-
-def summarize(size, num_turns):
+def measure(size, num_turns):
     "Version -> medians of time and ratio, and memory."
-    times, rows = measure_times(size, num_turns), {}
-    for version, values in times.items():
-        ratios = [value / first for value, first in zip(values, times["two operations"], strict=True)]
-        rows[version] = dict(
-            milliseconds=round(statistics.median(values), 1), ratio=round(statistics.median(ratios), 3),
-            ratio_quartiles=[round(q, 3) for q in statistics.quantiles(ratios, n=4)[::2]],
-            peak_mib=measure_memory(size, version))
-    return rows
+    data = make_data(*SIZES[size])
+    times = take_turns({version: partial(run, version, data) for version in VERSIONS}, num_turns, WARM_UP)
+    rows = compare(times, "two operations")
+    return {version: row | dict(peak_mib=measure_memory(size, version)) for version, row in rows.items()}
 
 
 def main():
@@ -132,7 +114,7 @@ def main():
         versions=dict(python=platform.python_version(), torch=torch.__version__), turns=arguments.turns,
         goal_memory=round(GOAL_MEMORY, 4), sizes={})
     for size in arguments.sizes:
-        rows = summarize(size, arguments.turns)
+        rows = measure(size, arguments.turns)
         result["sizes"][size] = dict(zip(("tokens", "features", "words"), SIZES[size])) | dict(rows=rows)
         for version, row in rows.items():
             print(f"{size:10} {version:16} {row}", flush=True)

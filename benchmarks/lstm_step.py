@@ -13,9 +13,7 @@ import argparse
 import json
 import os
 import platform
-import statistics
 import sys
-import time
 from functools import partial
 from pathlib import Path
 
@@ -23,6 +21,7 @@ import torch
 from loop_overhead import commit, processor
 from torch import nn
 from torch.nn import functional as F
+from turns import compare, take_turns
 
 from fastcourse.core import seed_everything
 from fastcourse.text.lstm import FastLSTMLayer, LSTMCell, LSTMOverTime, LSTMState, fast_linear
@@ -69,27 +68,6 @@ def train_step(layer, x, sent_back, block=None):
     layer.zero_grad()
 
 
-def measure(works, num_turns):
-    "Name -> milliseconds of each turn."
-    times = {name: [] for name in works}
-    for _ in range(num_turns + WARM_UP):
-        for name, work in works.items():
-            start = time.process_time()
-            work()
-            times[name].append((time.process_time() - start) * 1e3)
-    return {name: values[WARM_UP:] for name, values in times.items()}
-
-
-def summarize(times, reference):
-    "Medians of the times, and medians and quartiles of the ratios to the reference."
-    rows = {}
-    for name, values in times.items():
-        ratios = [value / other for value, other in zip(values, times[reference], strict=True)]
-        rows[name] = dict(milliseconds=round(statistics.median(values), 1), ratio=round(statistics.median(ratios), 3),
-                          ratio_quartiles=[round(q, 3) for q in statistics.quantiles(ratios, n=4)[::2]])
-    return rows
-
-
 def measure_steps(num_turns, batch, time, size):
     "Rows of the layers' training steps, and of the largest product by either library."
     layers = make_layers(size)
@@ -98,7 +76,8 @@ def measure_steps(num_turns, batch, time, size):
     steps["one operation, one block"] = partial(train_step, layers["one operation"], x, sent_back, block=time)
     inputs, weight = x.detach().flatten(0, 1), layers["nn.LSTM"].weight_ih_l0.detach()
     products = {"F.linear": partial(F.linear, inputs, weight), "fast_linear": partial(fast_linear, inputs, weight)}
-    return summarize(measure(steps, num_turns), "nn.LSTM"), summarize(measure(products, num_turns), "fast_linear")
+    return (compare(take_turns(steps, num_turns, WARM_UP), "nn.LSTM"),
+            compare(take_turns(products, num_turns, WARM_UP), "fast_linear"))
 
 
 def main():

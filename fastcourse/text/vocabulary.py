@@ -4,8 +4,8 @@
 
 # %% auto #0
 __all__ = ['stream_lines', 'stream_rows', 'stream_parquet', 'check_columns', 'stream_texts', 'chunked', 'join_all',
-           'stream_results', 'tokenize_texts', 'count_tokens', 'make_vocab', 'Vocab', 'save_vocab', 'load_vocab',
-           'draw_unknown']
+           'stream_results', 'tokenize_texts', 'count_tokens', 'make_vocab', 'vocab_fingerprint', 'Vocab', 'save_vocab',
+           'load_vocab', 'draw_unknown']
 
 # %% ../../nbs/45_vocabulary.ipynb #153b98af
 import csv
@@ -203,6 +203,12 @@ def make_vocab(
     return Vocab([*tokens, *(f"xxfake{i}" for i in range(-len(tokens) % multiple_of))])
 
 # %% ../../nbs/45_vocabulary.ipynb #3327af7a
+def vocab_fingerprint(
+    tokens:Sequence[str],  # the index of a token is its id
+)->str:                    # 16 hexadecimal digits
+    "The same for the same tokens in the same order, and for no others."
+    return hashlib.sha256(json.dumps(list(tokens)).encode()).hexdigest()[:16]
+
 class Vocab(Sequence):
     "Tokens and their ids. The special tokens come first, so that their ids are the same in every vocabulary."
     def __init__(self,
@@ -222,9 +228,7 @@ class Vocab(Sequence):
     def __contains__(self, token:object)->bool: return token in self.index
 
     @property
-    def fingerprint(self)->str:
-        "16 digits that are the same for the same tokens in the same order, and for no others."
-        return hashlib.sha256(json.dumps(self.tokens).encode()).hexdigest()[:16]
+    def fingerprint(self)->str: return vocab_fingerprint(self.tokens)
 
     def encode(self,
         tokens:str|Sequence[str],  # a list, or a string with blanks between the tokens
