@@ -4,7 +4,7 @@
 
 # %% auto #0
 __all__ = ['RNNDropout', 'EmbeddingDropout', 'byte_mask', 'WeightDropout', 'draw_masks', 'Dropouts', 'KeepsState', 'run_layer',
-           'AWDLSTM']
+           'AWDLSTM', 'encoder_settings', 'make_encoder']
 
 # %% ../../nbs/49_awdlstm.ipynb #4911012a
 import math
@@ -223,3 +223,23 @@ class AWDLSTM(KeepsState):
     def draw_weights(self)->list[dict[str, Tensor]]:
         "The dropped matrices of all layers, for several calls on pieces of one batch."
         return [layer.draw_weights() for layer in self.layers]
+
+# %% ../../nbs/49_awdlstm.ipynb #eae86882
+def encoder_settings(
+    encoder:AWDLSTM,
+)->dict[str, Any]:  # what JSON can hold
+    "With what an encoder can be built again, but for its vocabulary."
+    layer = encoder.layers[0]
+    p = (encoder.embedding.p, encoder.input_dropout.p, layer.p, encoder.hidden_dropout.p, encoder.dropout.p)
+    return dict(embed_size=encoder.embed_size, hidden_size=layer.module.hidden_size, num_layers=len(encoder.layers),
+                padding_idx=encoder.embedding.padding_idx, dropouts=Dropouts(*p)._asdict())
+
+def make_encoder(
+    settings:dict[str, Any],     # by `encoder_settings`; may hold more
+    vocab_size:int,
+    drop_mult:float|None=None,   # factor of the paper's `Dropouts()`; None: the settings' own
+)->AWDLSTM:
+    "An encoder of these settings, with fresh weights."
+    names = "embed_size", "hidden_size", "num_layers", "padding_idx"
+    dropouts = Dropouts(**settings["dropouts"]) if drop_mult is None else Dropouts().scaled(drop_mult)
+    return AWDLSTM(vocab_size, dropouts=dropouts, **{name: settings[name] for name in names})

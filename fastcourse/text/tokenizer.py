@@ -5,7 +5,8 @@
 # %% auto #0
 __all__ = ['SPECIALS', 'fix_html', 'replace_rep', 'replace_wrep', 'add_spaces', 'remove_spaces', 'WordSplitter', 'load_spacy',
            'mark_case', 'join_fields', 'replace_surrogates', 'word_splitter', 'Tokenizer', 'mark_case_fastai',
-           'fix_html_fastai', 'rules_before', 'undo_marks', 'decode', 'draw_rules']
+           'fix_html_fastai', 'rules_before', 'tokenizer_settings', 'make_tokenizer', 'undo_marks', 'decode',
+           'draw_rules']
 
 # %% ../../nbs/44_tokenizer.ipynb #3d139ca9
 import html
@@ -14,7 +15,7 @@ from collections.abc import Callable, Iterable, Sequence
 from functools import cache
 from itertools import chain
 from operator import eq
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -217,6 +218,27 @@ def rules_before(
     common = replace_rep, replace_wrep, add_spaces, remove_spaces
     if fastai: return replace_surrogates, fix_html_fastai, *common, mark_case_fastai
     return replace_surrogates, fix_html, *common
+
+# %% ../../nbs/44_tokenizer.ipynb #e5c28a8b
+def tokenizer_settings(
+    tokenizer:Tokenizer,  # with its usual rules
+)->dict[str, Any]:        # what JSON can hold
+    "With what a tokenizer can be made again, and the names of its rules."
+    if type(tokenizer) is not Tokenizer or tokenizer.before != rules_before(tokenizer.fastai):
+        raise TypeError(f"tokenizer must be a Tokenizer with its usual rules, as a file holds no others, "
+                        f"got {type(tokenizer).__name__}")
+    return dict(lang=tokenizer.lang, fastai=tokenizer.fastai, begin=tokenizer.begin, end=tokenizer.end,
+                rules=[rule.__name__ for rule in tokenizer.before])
+
+def make_tokenizer(
+    settings:dict[str, Any],  # by `tokenizer_settings`
+)->Tokenizer:
+    "The tokenizer of these settings. Raises ValueError if it had other rules then."
+    tokenizer = Tokenizer(**{name: value for name, value in settings.items() if name != "rules"})
+    rules = tokenizer_settings(tokenizer)["rules"]
+    if rules != settings["rules"]:
+        raise ValueError(f"rules must be those of this fastcourse, {rules}, got {settings['rules']}")
+    return tokenizer
 
 # %% ../../nbs/44_tokenizer.ipynb #f40d5b31
 def undo_marks(

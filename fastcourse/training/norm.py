@@ -4,7 +4,7 @@
 
 # %% auto #0
 __all__ = ['check_features', 'check_norm_settings', 'BatchNorm', 'LayerNorm', 'draw_running_statistics', 'running_norms',
-           'set_norm_training', 'refresh_statistics', 'FreezeNorm', 'freeze_to']
+           'set_norm_training', 'refresh_statistics', 'FreezeNorm', 'freeze_to', 'first_trained', 'GradualUnfreezing']
 
 # %% ../../nbs/28_norm.ipynb #37c40c25
 from collections.abc import Iterable
@@ -204,3 +204,25 @@ def freeze_to(
     kept = {id(p) for norm in norms if train_norm for p in norm.parameters()}
     for i, group in enumerate(groups):
         for p in group["params"]: p.requires_grad_(i >= n % len(groups) or id(p) in kept)
+
+# %% ../../nbs/28_norm.ipynb #978ec1a7
+def first_trained(
+    epoch:int,             # from 0
+    num_groups:int,        # at least 1
+    epochs_per_group:int,  # after which the next group thaws; 0: all are trained from the beginning
+)->int:                    # a number for `freeze_to`
+    "The first group that is trained, if groups thaw from the last to the first."
+    return max(0, num_groups - 1 - epoch // epochs_per_group) if epochs_per_group else 0
+
+class GradualUnfreezing(Callback):
+    "Trains the last group alone, then the last two, and so on. Howard and Ruder 2018, §3.3."
+    def __init__(self,
+        epochs_per_group:int=1,  # after which the next group thaws; 0: all are trained from the beginning
+    ):
+        if epochs_per_group < 0: raise ValueError(f"epochs_per_group must be at least 0, got {epochs_per_group}")
+        self.epochs_per_group = epochs_per_group
+
+    def before_epoch(self, learn):
+        freeze_to(learn, first_trained(learn.epoch, len(learn.opt.param_groups), self.epochs_per_group))
+
+    def after_fit(self, learn): freeze_to(learn, 0)  # as it was found

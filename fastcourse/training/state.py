@@ -5,7 +5,7 @@
 # %% auto #0
 __all__ = ['FORMAT', 'RandomStates', 'encode_state', 'decode_state', 'state_checksum', 'write_state', 'split_state_file',
            'read_state', 'callbacks_with_memory', 'collect_state', 'restore_state', 'describe_setup',
-           'check_same_setup', 'check_same_weights', 'save_weights', 'load_weights']
+           'check_same_setup', 'check_same_weights', 'save_weights', 'load_weights', 'own_weights', 'put_weights']
 
 # %% ../../nbs/21_state.ipynb #c6f5e7b2
 import json
@@ -237,3 +237,21 @@ def load_weights(
     if not isinstance(found, dict): raise ValueError(f"{path} holds a state, but no weights of a model")
     check_same_weights(found, model.state_dict())
     model.load_state_dict(found)
+
+# %% ../../nbs/21_state.ipynb #d9ebdb81
+def own_weights(
+    model:nn.Module,
+)->dict[str, Tensor]:  # the model's own tensors
+    "Parameters and buffers by name; one that is used in several places is there under its first name alone."
+    named = {**dict(model.named_parameters()), **dict(model.named_buffers())}
+    return {name: named[name] for name in model.state_dict() if name in named}
+
+@torch.no_grad()
+def put_weights(
+    weights:dict[str, Tensor],  # by name, as `own_weights` gives them; of any floating type
+    model:nn.Module,            # changed only if everything fits
+)->None:
+    "Copy weights into a model. Raises ValueError that says what does not fit."
+    own = own_weights(model)
+    check_same_weights(weights, own)
+    for name, value in own.items(): value.copy_(weights[name])
