@@ -1,65 +1,17 @@
 "Every notebook runs from top to bottom in a fresh kernel: offline, in time, without errors, and says the same again."
 import json
 import math
-import os
 import re
-import time
 from pathlib import Path
-from typing import NamedTuple
 
 import nbformat
 import pytest
-from clean_notebooks import WIDGET, cleaned
-from nbclient import NotebookClient
-from project import NOTEBOOKS, ROOT, code_cells
+from project import NOTEBOOKS, code_cells
+from runs import LIMIT_SECONDS, all_texts, keep_texts, read_texts, run, texts
 
-LIMIT_SECONDS = 90
-# What looks for the network fails at once, on every machine: nobody listens there, and sitecustomize.py in the folder
-# offline refuses what goes past a proxy.
-OFFLINE = {f"{scheme}_proxy": "http://127.0.0.1:9" for scheme in ("http", "https", "all", "HTTP", "HTTPS", "ALL")}
-OFFLINE |= {"no_proxy": "", "NO_PROXY": ""}
-OFFLINE["PYTHONPATH"] = os.pathsep.join([str(ROOT / "tests" / "offline"), os.environ.get("PYTHONPATH", "")])
 # Begins a cell whose words depend on the processor, such as a text by a trained model.
 VARIES = "#| varies"
 NUMBER = re.compile(r"[-+]?\d+(?:\.\d*)?(?:[eE][-+]?\d+)?")
-
-
-class Run(NamedTuple):
-    "One run of a notebook: code cells in the stored form, outputs as they were, states of the widgets that they show."
-    cells: list
-    outputs: list
-    widgets: list
-    seconds: float
-
-
-def displayed(outputs, states):
-    "The states of the widgets in `outputs` and of those inside them. (One that nobody displays may show how to fail.)"
-    found = {}
-    waiting = [output["data"][WIDGET]["model_id"] for output in outputs if WIDGET in output.get("data", {})]
-    while waiting:
-        model = waiting.pop()
-        if model not in found:
-            found[model] = states[model]
-            waiting += re.findall(r"IPY_MODEL_(\w+)", json.dumps(states[model], default=str))
-    return list(found.values())
-
-
-def run(path, project):
-    environment = {name: value for name, value in os.environ.items() if not name.startswith("FASTCOURSE_")}
-    environment |= OFFLINE | {"IPYTHONDIR": str(project / ".ipython")}
-    environment["FASTCOURSE_HOME"] = str(project / ".home")  # nobody's own progress and data
-    environment["FASTCOURSE_CHECK_WIDGETS"] = "1"  # `explore` draws both ends of every control
-    environment["OMP_NUM_THREADS"] = "1"  # one core is enough for any lesson, and another test may need the other
-    notebook = nbformat.read(project / "nbs" / path.name, as_version=4)
-    client = NotebookClient(notebook, timeout=LIMIT_SECONDS, resources={"metadata": {"path": str(project / "nbs")}})
-    start = time.perf_counter()
-    client.execute(env=environment)
-    seconds = time.perf_counter() - start
-    outputs = [output for cell in notebook.cells for output in cell.get("outputs", [])]
-    stored = json.loads(cleaned(nbformat.writes(notebook)))["cells"]
-    cells = [cell | {"source": "".join(cell["source"])} for cell in stored if cell["cell_type"] == "code"]
-    return Run(cells, outputs, displayed(outputs, client.widget_state), seconds)
-
 
 CONNECT = """
 import asyncio, socket
@@ -100,13 +52,10 @@ def path(request):
 
 
 @pytest.fixture(scope="module")
-def first_run(path, project_copy):
-    return run(path, project_copy)
-
-
-@pytest.fixture(scope="module")
-def second_run(path, project_copy):
-    return run(path, project_copy)
+def first_run(path, project_copy, runs_folder):
+    done = run(path, project_copy)
+    keep_texts(runs_folder / f"{path.stem}.json", done.cells)
+    return done
 
 
 def test_runs_in_time(first_run):
@@ -122,25 +71,6 @@ def test_no_error_or_warning(first_run):
 def test_no_widget_shows_an_error(first_run):
     for state in first_run.widgets:
         assert "fastcourse-error" not in json.dumps(state, default=str), state
-
-
-def texts(cell):
-    "What a code cell says: kind and words of each output. A stream is joined, as timing decides where it is cut."
-    said = []
-    for output in cell["outputs"]:
-        data = output.get("data", {})
-        kind = " ".join([output["output_type"], *sorted(data)])
-        words = "".join(part for form in (output.get("text"), data.get("text/plain"), data.get("text/markdown"))
-                        for part in form or "")
-        if kind == "stream" and said and said[-1][0] == "stream":
-            words = said.pop()[1] + words
-        said.append((kind, words))
-    return said
-
-
-def test_second_run_says_the_same(first_run, second_run):
-    for first, second in zip(first_run.cells, second_run.cells, strict=True):
-        assert texts(first) == texts(second), first["source"]
 
 
 def near(a, b):
@@ -173,3 +103,11 @@ def test_stored_outputs_are_fresh(path, first_run):
         if not cell["source"].startswith(VARIES):
             same = same and all(alike(old, new) for (_, old), (_, new) in zip(stored, fresh, strict=True))
         assert same, f"run {path.name} again: {stored} is stored, {fresh} is fresh"
+
+
+def test_second_run_says_the_same(path, project_copy, runs_folder):
+    "Two runs: the one that the tests above have made, and that of the browser's tests, if they are done by now."
+    files = [runs_folder / f"{path.stem}.json", runs_folder / f"{path.stem}.browser.json"]
+    first, second = (read_texts(file) if file.exists() else all_texts(run(path, project_copy).cells) for file in files)
+    for (source, said), (_, said_again) in zip(first, second, strict=True):
+        assert said == said_again, source

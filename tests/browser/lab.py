@@ -103,13 +103,23 @@ class Lesson:
             expect(explorer, f"a widget of {self.name} cannot be seen").to_be_visible()
             yield explorer
 
-    def settled(self, picture, unlike=None, timeout_seconds=20):
-        "Digest of `picture` once it stands still, for a drag asks for many redraws, and is no longer `unlike`."
+    def is_busy(self):
+        session = "jupyterapp.shell.currentWidget.sessionContext.session"
+        return self.page.evaluate(f"() => {session}.kernel.status !== 'idle'")
+
+    def settled(self, picture, unlike=None, timeout_seconds=30):
+        """Digest of `picture` once it is no longer `unlike` and stands still beside an idle kernel.
+
+        A drag asks for many redraws, and on a busy machine some time passes between two of them.
+        """
         deadline, before = time.monotonic() + timeout_seconds, None
-        while (now := digest(picture)) != before or now == unlike and time.monotonic() < deadline:
+        while time.monotonic() < deadline:
+            now = digest(picture)
+            if now == before and now != unlike and not self.is_busy():
+                break
             before = now
             self.page.wait_for_timeout(400)
-        return now
+        return before
 
     def drag(self, handle):
         "Drag the handle of a slider with the mouse, from its half of the slider into the other."

@@ -8,6 +8,7 @@ from clean_notebooks import WIDGET
 from lab import CONTROLS, key_that_moves, kind_of, lab_server
 from playwright.sync_api import expect
 from project import NOTEBOOKS, ROOT, code_cells, num_widgets
+from runs import keep_texts, stored_cells
 
 WITH_WIDGET = [path.stem for path in NOTEBOOKS if num_widgets(path.stem)]
 NARROWEST_TRACK = 100  # pixels of a slider's track: with fewer, one pixel of the mouse skips values
@@ -18,9 +19,12 @@ def test_lessons_with_a_widget_are_found():
 
 
 @pytest.fixture(scope="module", params=WITH_WIDGET)
-def lesson(request, open_lesson):
+def lesson(request, open_lesson, project_copy, runs_folder):
     lesson = open_lesson(request.param)
     assert lesson.run_all(), lesson.messages()
+    lesson.save()  # before anything is moved: test_notebooks.py compares it with its own run
+    saved = project_copy / "nbs" / f"{request.param}.ipynb"
+    keep_texts(runs_folder / f"{request.param}.browser.json", stored_cells(saved.read_text(encoding="utf8")))
     yield lesson
     lesson.page.close()
 
