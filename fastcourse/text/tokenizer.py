@@ -79,7 +79,7 @@ def remove_spaces(
 # %% ../../nbs/44_tokenizer.ipynb #ed9c9e45
 class WordSplitter:
     "spaCy's tokens, each word cut once. Words longer than 256 letters are cut to pieces of that length first."
-    max_word, max_letters = 256, 20_000_000
+    max_word, max_letters = 256, 5_000_000
 
     def __init__(self,
         lang:str,                        # a language of spaCy, such as "en"
