@@ -13,8 +13,9 @@ from project import NOTEBOOKS, ROOT, code_cells, exported_module, imports_of_pro
 HEAVY = {"spacy", "ipywidgets", "anywidget", "matplotlib", "IPython", "sklearn", "tqdm"}
 # There seems to be a card, so that code for one runs, also where there is none; who asks for it is noted, and nobody
 # gets it. Asking counts: after it, torch refuses CUDA in forked processes.
-WATCH = """
+WATCH = f"""
 import json, sys, torch, numpy
+heavy = {HEAVY}
 asked = []
 def is_available():
     asked.append("is_available")
@@ -24,13 +25,25 @@ def initialise():
     raise RuntimeError("CUDA is initialised")
 torch.cuda.is_available, torch.cuda._lazy_init = is_available, initialise
 """
-REPORT = f"print(json.dumps([sorted({HEAVY} & set(sys.modules)), asked]))"
+REPORT = "print(json.dumps([sorted(heavy & set(sys.modules)), asked]))"
+# After each module, everything of the project's and everything heavy is forgotten again.
+IMPORT_EACH = """
+from importlib import import_module
+before, found = set(sys.modules), {}
+for name in names:
+    import_module(name)
+    found[name] = [sorted(heavy & set(sys.modules)), list(asked)]
+    asked.clear()
+    for loaded in set(sys.modules) - before:
+        if loaded.partition(".")[0] in heavy | {"fastcourse"}: del sys.modules[loaded]
+print(json.dumps(found))
+"""
 MAX_LINES = {ast.FunctionDef: 30, ast.AsyncFunctionDef: 30, ast.ClassDef: 60, ast.Module: 250}
 
 
-def after(statement):
+def after(statement, report=REPORT):
     "In a fresh process after `statement`: the heavy packages that are loaded, and what was asked of CUDA."
-    code = "\n".join([WATCH, statement, REPORT])
+    code = "\n".join([WATCH, statement, report])
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, timeout=180, cwd=ROOT.parent)
     assert done.returncode == 0, done.stderr
     return json.loads(done.stdout)
@@ -88,11 +101,25 @@ def heavy_by_torch():
     return after("pass")[0]
 
 
+@pytest.fixture(scope="module")
+def imported_alone():
+    return after(f"names = {modules()}", IMPORT_EACH)
+
+
 @pytest.mark.parametrize("name", modules())
-def test_module_imports_alone(name, heavy_by_torch):
-    loaded, asked = after(f"import {name}")
+def test_module_imports_alone(name, imported_alone, heavy_by_torch):
+    loaded, asked = imported_alone[name]
     assert loaded == heavy_by_torch
     assert not asked
+
+
+@pytest.mark.parametrize("fault", ["import sklearn", "import matplotlib.pyplot", "torch.cuda.is_available()"])
+def test_what_a_module_must_not_do_is_seen(tmp_path, fault, heavy_by_torch):
+    for name, source in (("first", fault), ("second", "")):
+        (tmp_path / f"{name}.py").write_text(f"import torch\n{source}\n")
+    statement = f"names = ['first', 'second']; sys.path.insert(0, {str(tmp_path)!r})"
+    first, second = after(statement, IMPORT_EACH).values()
+    assert first != [heavy_by_torch, []] and second == [heavy_by_torch, []]
 
 
 @pytest.mark.parametrize("fault, expected", [
