@@ -156,20 +156,22 @@ class EarlyStopping(Callback):
         monitor:str="valid_loss",  # or "train_loss", or the name of a metric
         patience:int=3,            # epochs without a better value before the fit ends, at least 1
         min_delta:float=0.0,       # how much better is better
-        larger_is_better:bool=False,
+        larger_is_better:bool|None=None,  # None: not for a loss; for a metric somebody has to say it
     ):
         check_count("patience", patience)
         if not min_delta >= 0: raise ValueError(f"min_delta must not be negative, got {min_delta}")
         self.monitor, self.patience, self.min_delta = monitor, patience, min_delta
-        self.sign = -1 if larger_is_better else 1
+        self.larger_is_better = larger_is_better
 
     def before_fit(self, learn):
         check_monitor(learn, self.monitor)
+        if self.larger_is_better is None and not self.monitor.endswith("_loss"):
+            raise ValueError(f"larger_is_better must be True or False for {self.monitor}, got None")
         self.best, self.num_bad_epochs = math.inf, 0
 
     def after_epoch(self, learn):
         if self.monitor not in learn.averages: return  # its pass was cancelled
-        value = self.sign * learn.averages[self.monitor]
+        value = learn.averages[self.monitor] * (-1 if self.larger_is_better else 1)
         is_better = value < self.best - self.min_delta
         self.best, self.num_bad_epochs = (value, 0) if is_better else (self.best, self.num_bad_epochs + 1)
         if self.has_stopped: raise CancelFit
