@@ -2,7 +2,9 @@
 
 Its text is that of `docstring_text()`: the training part alone, so that no held-out file has been read. With
 `--backwards` the texts are read from their last token to the first. A run keeps its state and goes on from it when it
-is started again with the same arguments. Weights are written in half precision.
+is started again with the same arguments. It writes a model folder, with weights in half precision. The package's:
+
+  python benchmarks/pretrain.py --state forwards.safetensors --folder fastcourse/pretrained/docstrings
 """
 import argparse
 import json
@@ -18,17 +20,19 @@ from language_model import Seconds
 from loop_overhead import commit, processor
 
 from fastcourse.core import DataLoaders, seed_everything
-from fastcourse.data.docstrings import docstring_text
+from fastcourse.data.docstrings import PACKAGES, docstring_text
 from fastcourse.text.awdlstm import AWDLSTM, Dropouts
 from fastcourse.text.batches import StreamBatches
 from fastcourse.text.language_model import LanguageLearner, LanguageModel
-from fastcourse.text.vocabulary import count_tokens, make_vocab, save_vocab, tokenize_texts
+from fastcourse.text.transfer import save_language_model
+from fastcourse.text.vocabulary import count_tokens, make_vocab, tokenize_texts
 from fastcourse.training.callbacks import Checkpoint, FiniteLossGuard, ProgressBar
 from fastcourse.training.schedule import fit_one_cycle
-from fastcourse.training.state import write_state
 
 VALID_TOKENS = 100_000
 SEED = 42
+DATA = "docstrings of installed packages as prose, the training files of `docstring_text()` (" + ", ".join(
+    (*PACKAGES, "scipy", "sklearn")) + ")"
 
 
 def read_texts(arguments):
@@ -52,6 +56,18 @@ def make_learner(arguments, seconds):
     return LanguageLearner(model, dls, opt_func, cbs=cbs), vocab
 
 
+def describe(arguments, learn, vocab_size, seconds):
+    "The run and what it reached."
+    settings = {name: value for name, value in vars(arguments).items() if name not in ("state", "folder", "output")}
+    return dict(
+        what="perplexity after each epoch on held-out files", commit=commit(), settings=settings, seed=SEED,
+        command=" ".join(["python", "benchmarks/pretrain.py", *sys.argv[1:]]),
+        hardware=f"{processor()}, {os.cpu_count()} cores, one thread",
+        versions=dict(python=platform.python_version(), torch=torch.__version__),
+        vocab=vocab_size, tokens=learn.dls.train.x.size, seconds=seconds,
+        valid=[round(epoch["perplexity"], 2) for epoch in learn.history])
+
+
 def main():
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--epochs", type=int, default=10, help="(default 10)")
@@ -65,29 +81,24 @@ def main():
     parser.add_argument("--max-texts", type=int, help="of each part, to try the script out (default: all)")
     parser.add_argument("--backwards", action="store_true", help="read each text from its end")
     parser.add_argument("--state", type=Path, required=True, help="file that keeps the state; resumed if it exists")
-    parser.add_argument("--folder", type=Path, required=True, help="gets weights, vocabulary and the result")
+    parser.add_argument("--folder", type=Path, required=True, help="gets the model")
+    parser.add_argument("--output", type=Path, help="write the result as JSON to this file")
     arguments = parser.parse_args()
     torch.set_num_threads(1)
     seconds = Seconds()
     learn, vocab = make_learner(arguments, seconds)
     fit_one_cycle(learn, arguments.epochs, arguments.lr, momentums=(0.8, 0.7, 0.8),
                   resume=arguments.state if arguments.state.exists() else None)
-    arguments.folder.mkdir(parents=True, exist_ok=True)
-    learn.model.reset()
-    write_state(arguments.folder / "weights.safetensors",
-                {"model": {name: value.half() for name, value in learn.model.state_dict().items()
-                           if isinstance(value, torch.Tensor)}})
-    save_vocab(vocab, arguments.folder / "vocab.json")
-    settings = {name: value for name, value in vars(arguments).items() if name not in ("state", "folder")}
-    result = dict(
-        what="perplexity after each epoch on held-out files", commit=commit(), settings=settings, seed=SEED,
-        command=" ".join(["python", "benchmarks/pretrain.py", *sys.argv[1:]]),
-        hardware=f"{processor()}, {os.cpu_count()} cores, one thread",
-        versions=dict(python=platform.python_version(), torch=torch.__version__),
-        vocab=len(vocab), tokens=learn.dls.train.x.size, valid=[round(e["perplexity"], 2) for e in learn.history],
-        seconds=round(seconds.total))
+    result = describe(arguments, learn, len(vocab), round(seconds.total))
     print(result["valid"], result["seconds"])
-    (arguments.folder / "result.json").write_text(json.dumps(result, indent=1) + "\n", encoding="utf8")
+    metrics = {f"perplexity, {VALID_TOKENS:,} tokens of held-out files": learn.history[-1]["perplexity"],
+               "accuracy there": learn.history[-1]["accuracy"]}
+    save_language_model(
+        arguments.folder, learn.model, vocab, backwards=arguments.backwards, half=True,
+        name="Docstrings, read backwards" if arguments.backwards else "Docstrings", data=DATA, metrics=metrics,
+        **{key: result[key] for key in ("command", "commit", "seed", "hardware", "seconds")})
+    if arguments.output:
+        arguments.output.write_text(json.dumps(result, indent=1) + "\n", encoding="utf8")
 
 
 if __name__ == "__main__":
