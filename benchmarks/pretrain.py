@@ -96,7 +96,7 @@ def main():
     save_language_model(
         arguments.folder, learn.model, vocab, backwards=arguments.backwards, half=True,
         name="Docstrings, read backwards" if arguments.backwards else "Docstrings", data=DATA, metrics=metrics,
-        **{key: result[key] for key in ("command", "commit", "seed", "hardware", "seconds")})
+        **{key: result[key] for key in ("tokens", "seconds", "hardware", "command", "commit", "seed")})
     if arguments.output:
         arguments.output.write_text(json.dumps(result, indent=1) + "\n", encoding="utf8")
 
