@@ -1,0 +1,81 @@
+"""How much memory a training step of the text classifier takes, by the length of the documents (Linux only).
+
+One batch of eight documents, forward and backward, with a 128/256/2 AWD-LSTM and 8,000 words, in a fresh process for
+each length and way. Reported is how far the peak of the process is above what it held before the step.
+
+    at once      the encoder reads a document in one call, as a language model reads a batch
+    in pieces    the classifier reads pieces of 70 steps, with gradients through the last 1,400
+"""
+import argparse
+import json
+import multiprocessing
+import os
+import platform
+import sys
+import time
+from pathlib import Path
+
+import torch
+from loop_overhead import commit, processor
+from tokenizing_memory import peak_mib
+
+from fastcourse.core import seed_everything
+from fastcourse.text.awdlstm import AWDLSTM, Dropouts
+from fastcourse.text.classifier import TextClassifier
+
+WAYS = ["at once", "in pieces"]
+
+
+def step(way, num_tokens, batch_size):
+    torch.set_num_threads(1)
+    seed_everything(0)
+    encoder = AWDLSTM(8000, 128, 256, 2, Dropouts().scaled(0.2))
+    x, lengths = torch.randint(9, 8000, (batch_size, num_tokens)), torch.full((batch_size,), num_tokens)
+    if way == "at once":
+        return lambda: encoder(x).mean().backward()
+    model = TextClassifier(encoder, 6)
+    return lambda: model(x, lengths).logsumexp(1).sum().backward()
+
+
+def measure(way, num_tokens, batch_size, connection):
+    step(way, 20, 2)()  # whatever is loaded by the first step of all is no cost of this one
+    run, before, start = step(way, num_tokens, batch_size), peak_mib(os.getpid()), time.process_time()
+    run()
+    connection.send(dict(mib=round(peak_mib(os.getpid()) - before), seconds=round(time.process_time() - start, 1)))
+
+
+def in_fresh_process(*arguments):
+    context = multiprocessing.get_context("spawn")
+    receiver, sender = context.Pipe(duplex=False)
+    process = context.Process(target=measure, args=(*arguments, sender))
+    process.start()
+    sender.close()
+    try:
+        return receiver.recv()
+    except EOFError:
+        sys.exit(f"the process for {arguments} died: was the memory full?")
+    finally:
+        process.join()
+
+
+def main():
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--tokens", type=int, nargs="*", default=[500, 2000, 10_000], help="default 500 2000 10000")
+    parser.add_argument("--batch-size", type=int, default=8, help="documents (default 8)")
+    parser.add_argument("--output", type=Path, help="write the result as JSON to this file")
+    arguments = parser.parse_args()
+    ways = {way: {str(n): in_fresh_process(way, n, arguments.batch_size) for n in arguments.tokens} for way in WAYS}
+    for way, rows in ways.items():
+        for n, row in rows.items():
+            print(f"{way:10} {int(n):7,} tokens: {row['mib']:6,} MiB, {row['seconds']} s")
+    result = dict(
+        what="growth of the peak of a process by one training step of eight documents", ways=ways,
+        command=" ".join(["python", "benchmarks/classifier_memory.py", *sys.argv[1:]]), commit=commit(),
+        hardware=f"{processor()}, {os.cpu_count()} cores", threads=1, seed=0, batch_size=arguments.batch_size,
+        versions=dict(python=platform.python_version(), torch=torch.__version__))
+    if arguments.output:
+        arguments.output.write_text(json.dumps(result, indent=1) + "\n", encoding="utf8")
+
+
+if __name__ == "__main__":
+    main()
