@@ -23,20 +23,21 @@ if TYPE_CHECKING: from matplotlib.figure import Figure
 
 # %% ../../nbs/36_cam.ipynb #1fb1ca5f
 def check_classes(
-    classes:Tensor|Sequence[int]|int,  # one for all pictures, or one for each
-    num_pictures:int,
+    classes:Tensor|Sequence[int]|int,  # one for all samples, or one for each
+    num_samples:int,                   # such as pictures
     num_classes:int,
-)->Tensor:                             # (num_pictures,) int64
-    "A class for each picture. Raises ValueError for a class that does not exist."
+    name:str="classes",                # of the argument, for the messages
+)->Tensor:                             # (num_samples,) int64
+    "A class for each sample. Raises ValueError for a class that does not exist."
     classes = torch.as_tensor(classes)
     if classes.is_floating_point() or classes.dtype == torch.bool:
-        raise TypeError(f"classes must be whole numbers, got {classes.dtype}")
-    if classes.ndim == 0: classes = classes.expand(num_pictures)
-    if classes.shape != (num_pictures,):
-        raise ValueError(f"classes must be one class, or one for each of the {num_pictures} pictures, "
+        raise TypeError(f"{name} must be whole numbers, got {classes.dtype}")
+    if classes.ndim == 0: classes = classes.expand(num_samples)
+    if classes.shape != (num_samples,):
+        raise ValueError(f"{name} must be one class, or one for each of the {num_samples} samples, "
                          f"got shape {tuple(classes.shape)}")
     wrong = classes[(classes < 0) | (classes >= num_classes)]
-    if len(wrong): raise ValueError(f"classes must be from 0 to {num_classes - 1}, got {wrong[0].item()}")
+    if len(wrong): raise ValueError(f"{name} must be from 0 to {num_classes - 1}, got {wrong[0].item()}")
     return classes.long()
 
 # %% ../../nbs/36_cam.ipynb #5482f558
