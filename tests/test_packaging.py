@@ -82,6 +82,14 @@ def test_wheel_brings_exercises_and_questions(bare_python, tmp_path):
     assert call(bare_python, "-c", code, cwd=tmp_path).split() == ["True", "True"]
 
 
+def test_wheel_brings_the_pretrained_model(bare_python, tmp_path):
+    code = ("from importlib.resources import files\n"
+            "folder = files('fastcourse') / 'pretrained' / 'docstrings'\n"
+            "print(*sorted(path.name for path in folder.iterdir()))")
+    names = call(bare_python, "-c", code, cwd=tmp_path).split()
+    assert names == ["README.md", "config.json", "vocab.json", "weights.safetensors"]
+
+
 def test_environment_is_bare(bare_python, tmp_path):
     others = ("matplotlib", "ipywidgets", "tqdm", "IPython")
     code = f"from importlib.util import find_spec; print([name for name in {others} if find_spec(name)])"
