@@ -47,7 +47,7 @@ def draw_confusion(
     if len(names) != len(matrix): raise ValueError(f"{len(matrix)} classes need as many names, got {len(names)}")
     from matplotlib.colors import LinearSegmentedColormap
     colors, shares = theme_colors(), matrix / matrix.sum(1, keepdim=True).clamp(min=1)
-    figure = new_figure(5.6, 1.2 + 0.36 * len(names), title)
+    figure = new_figure(4.4, 1.0 + 0.27 * len(names), title)
     axes = figure.add_subplot(xlabel="predicted", ylabel="true class")
     blues = LinearSegmentedColormap.from_list("", [colors["paper"], colors["lines"][0]])
     axes.imshow(shares.numpy(), blues, vmin=0, vmax=2, aspect="auto")  # half of the blue: the counts stay readable
@@ -170,11 +170,11 @@ def gradient_times_input(
         grads = torch.autograd.grad(odds.sum(), seen)
     return torch.cat([(grad * h).sum(2)[0] for grad, h in zip(grads, seen)]).detach().cpu()
 
-# %% ../../nbs/55_interpret.ipynb #68e0ae58
+# %% ../../nbs/55_interpret.ipynb #5f1cbab5
 @drawing
 def draw_word_effects(
     trained:TrainedClassifier,
-    text:str="Returns the shortest path between two nodes of a graph. Each edge may have a weight.",
+    text:str="Returns the shortest path between two nodes of a graph.",
     class_name:str="networkx",  # one of the classifier's labels
     method:str="leave out",     # or "put xxunk", or "gradient × input"
 )->"Figure":
@@ -257,7 +257,7 @@ def with_temperature(
     if not 0 < temperature < math.inf: raise ValueError(f"temperature must be greater than 0, got {temperature}")
     return (check_probs(probs).log() / temperature).softmax(1)
 
-# %% ../../nbs/55_interpret.ipynb #ce0c2eb3
+# %% ../../nbs/55_interpret.ipynb #eff997a1
 @drawing
 def draw_reliability(
     probs:Tensor,             # (samples, classes)
@@ -269,7 +269,7 @@ def draw_reliability(
     probs = with_temperature(probs, temperature)
     (counts, confidence, accuracy), error = reliability(probs, y, num_bins), calibration_error(probs, y, num_bins)
     colors, middles = theme_colors(), (torch.arange(num_bins) + 0.5).div(num_bins).numpy()
-    figure = new_figure(4.4, 4.0, f"Calibration error {error:.3f} at T = {temperature:.2f}, {num_bins} bins")
+    figure = new_figure(3.8, 3.2, f"Calibration error {error:.3f} at T = {temperature:.2f}, {num_bins} bins")
     upper, lower = figure.subplots(2, 1, sharex=True, height_ratios=[3, 1])
     upper.bar(middles, accuracy.nan_to_num().numpy(), 0.94 / num_bins, color=colors["lines"][0])
     upper.plot([0, 1], [0, 1], color=colors["lines"][1])
