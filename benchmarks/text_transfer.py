@@ -24,6 +24,7 @@ import argparse
 import json
 import os
 import platform
+import shlex
 import statistics
 import sys
 import time
@@ -185,7 +186,7 @@ def main():
     settings = {name: value for name, value in vars(arguments).items() if name not in free}
     result = dict(
         what="share of wrong answers on held-out texts", settings=settings, commit=commit(), threads=1,
-        command=" ".join(["python", "benchmarks/text_transfer.py", *sys.argv[1:]]),
+        command=shlex.join(["python", "benchmarks/text_transfer.py", *sys.argv[1:]]),
         hardware=f"{processor()}, {os.cpu_count()} cores",
         versions=dict(python=platform.python_version(), torch=torch.__version__),
         recipe=RECIPE, scratch=SCRATCH, cells={})
@@ -195,6 +196,7 @@ def main():
             if before[name] != result[name]:
                 sys.exit(f"{arguments.output} was made with other {name}: {before[name]}, not {result[name]}")
         result["cells"] = before["cells"]
+        result["command"] = "; ".join(dict.fromkeys([*before["command"].split("; "), result["command"]]))
     bench, cells = Bench(arguments), result["cells"]
     for way, num_labels, seed in wanted_cells(arguments):
         key = f"{way} | {num_labels} | {seed}"
