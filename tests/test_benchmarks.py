@@ -201,3 +201,29 @@ def test_readme_has_the_recorded_tokenizing():
     readme = (ROOT / "benchmarks/README.md").read_text(encoding="utf8")
     for (name, n), row in recorded_tokenizing()[0].items():
         assert f"| {name} | {n} | {row['wall']} | {row.get('to_fastai', '')} |" in readme
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="peaks of memory are read from /proc, which only Linux has")
+def test_tokenizing_memory(tmp_path):
+    output = tmp_path / "result.json"
+    command = [sys.executable, ROOT / "benchmarks/tokenizing_memory.py", "--megabytes", "0.1", "--output", output]
+    subprocess.run(command, check=True, cwd=ROOT)
+    row = json.loads(output.read_text(encoding="utf8"))["rows"]["0.1"]
+    assert 10_000 < row["tokens"] < 40_000 and row["own_mib"] > 50
+
+
+def recorded_peaks():
+    return json.loads((ROOT / "benchmarks/results/tokenizing_memory.json").read_text(encoding="utf8"))["rows"]
+
+
+def test_recorded_peaks_are_bounded():
+    rows = recorded_peaks()
+    assert rows["1000"]["tokens"] > 200e6 and rows["1000"]["own_mib"] < 1.1 * rows["10"]["own_mib"]
+    assert rows["1000"]["worker_mib"] < 2 * rows["10"]["worker_mib"]
+
+
+def test_readme_has_the_recorded_peaks():
+    readme = (ROOT / "benchmarks/README.md").read_text(encoding="utf8")
+    for megabytes, row in recorded_peaks().items():
+        cells = f"{row['tokens']:,} | {row['own_mib']} | {row['worker_mib']} |"
+        assert f"| {int(megabytes):,} | {cells}" in readme
