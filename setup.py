@@ -25,6 +25,7 @@ setup(
     install_requires=settings["requirements"].split(),
     extras_require={extra: settings[f"{extra}_requirements"].split()
                     for extra in ("lab", "scale", "subword", "parquet", "dev")},
+    entry_points={"console_scripts": settings["console_scripts"].split()},
     classifiers=["Programming Language :: Python :: 3", "Intended Audience :: Education"],
     zip_safe=False,
 )

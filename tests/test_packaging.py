@@ -90,6 +90,13 @@ def test_wheel_brings_the_pretrained_model(bare_python, tmp_path):
     assert names == ["README.md", "config.json", "vocab.json", "weights.safetensors"]
 
 
+def test_wheel_brings_the_command(bare_python, tmp_path):
+    "Where typer is missing, it says so in a line."
+    command = bare_python.with_name("fastcourse.exe" if os.name == "nt" else "fastcourse")
+    done = subprocess.run([command, "--version"], capture_output=True, text=True, cwd=tmp_path)
+    assert done.returncode == 2 and "pip install typer" in done.stderr and "Traceback" not in done.stderr
+
+
 def test_environment_is_bare(bare_python, tmp_path):
     others = ("matplotlib", "ipywidgets", "tqdm", "IPython")
     code = f"from importlib.util import find_spec; print([name for name in {others} if find_spec(name)])"

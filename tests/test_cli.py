@@ -1,0 +1,176 @@
+"The command, as a user meets it: real processes, from a file to answers, and every mistake in one line."
+import csv
+import json
+import subprocess
+import sys
+import time
+from dataclasses import fields
+
+import pytest
+from project import ROOT, settings
+
+from fastcourse.cli import main
+from fastcourse.text.files import made_up_reviews
+from fastcourse.text.runs import ClassifySettings, FinetuneSettings, PretrainSettings, step_command
+from fastcourse.text.verdicts import EvaluateSettings, PredictSettings
+
+TINY = "--embed-size 8 --hidden-size 8 --num-layers 1 --threads 1 --device cpu --start none".split()
+KINDS = dict(pretrain=PretrainSettings, finetune=FinetuneSettings, classify=ClassifySettings, predict=PredictSettings,
+             evaluate=EvaluateSettings)
+
+
+def start(*words):
+    command = [sys.executable, "-m", "fastcourse.cli", *map(str, words)]
+    return subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, cwd=ROOT)
+
+
+def call(*words):
+    process = start(*words)
+    out, err = process.communicate(timeout=120)
+    return process.returncode, out, err
+
+
+def complaint(capsys, *words):
+    "The one line that a mistake gets."
+    assert main([*map(str, words)]) == 2
+    out, err = capsys.readouterr()
+    assert not out and err.count("\n") == 1 and err.startswith("fastcourse") and "Traceback" not in err
+    return err
+
+
+@pytest.fixture(scope="module")
+def home(tmp_path_factory):
+    folder = tmp_path_factory.mktemp("texts")
+    with open(folder / "reviews.csv", "w", newline="", encoding="utf8") as file:
+        csv.writer(file).writerows([["review", "stars"], *(review[:2] for review in made_up_reviews(120))])
+    return folder
+
+
+@pytest.fixture(scope="module")
+def model(home):
+    "A model folder, by a real process."
+    code, out, err = call("text", "classify", home / "reviews.csv", home / "model", "--text", "review", "--label",
+                          "stars", "--epochs", 6, "--lr", 0.03, *TINY)
+    assert code == 0, err
+    assert "accuracy" in out and str(home / "model") in out and "epoch 5" in out and "Traceback" not in err
+    return home / "model"
+
+
+def test_from_a_file_to_answers(home, model):
+    code, out, err = call("text", "predict", model, home / "reviews.csv", "-", "--text", "review", "--device", "cpu")
+    rows = list(csv.DictReader(out.splitlines()))
+    assert code == 0 and not err and len(rows) == 120 and list(rows[0]) == ["place", "label", "p_bad", "p_good"]
+    right = [row["label"] == review.label for row, review in zip(rows, made_up_reviews(120))]
+    assert sum(right) / len(right) > 0.8
+
+
+def test_evaluation_is_written_and_told(home, model, capsys):
+    words = ["text", "evaluate", str(model), str(model), str(home / "reviews.csv"), str(home / "result.json")]
+    assert main([*words, "--text", "review", "--label", "stars", "--device", "cpu"]) == 0
+    result = json.loads((home / "result.json").read_text())
+    assert capsys.readouterr().out.startswith(f"accuracy {result['accuracy']:.4f}; ")
+    assert result["models"] == [str(model)] * 2 and result["data"]["texts"] == 120
+
+
+def test_the_stored_command_gives_the_same_result(model, tmp_path, capsys):
+    stored = json.loads((model / "result.json").read_text())
+    again = ClassifySettings(**{**stored["settings"], "output": str(tmp_path / "again")})
+    import shlex
+    assert main([*shlex.split(step_command("classify", again))[1:], "--quiet"]) == 0
+    assert json.loads((tmp_path / "again" / "result.json").read_text())["epochs"] == stored["epochs"]
+    assert capsys.readouterr().err == ""
+
+
+def test_killed_and_resumed(home, model, tmp_path):
+    words = ["text", "classify", home / "reviews.csv", tmp_path / "killed", "--text", "review", "--label", "stars",
+             "--epochs", 6, "--lr", 0.03, "--keep-every", 1, *TINY]
+    process, end = start(*words), time.monotonic() + 60
+    while not (tmp_path / "killed" / "checkpoint.safetensors").exists() and time.monotonic() < end:
+        time.sleep(0.01)
+    process.kill()
+    process.communicate()
+    assert not (tmp_path / "killed" / "result.json").exists()
+    assert main([*map(str, words), "--resume", "--quiet"]) == 0
+    found, expected = (json.loads((place / "result.json").read_text()) for place in (tmp_path / "killed", model))
+    assert found["resumed"] and found["epochs"] == expected["epochs"]
+
+
+@pytest.mark.parametrize("words, expected", [
+    (["txt"], "No such command 'txt'"),
+    (["text", "clasify"], "No such command 'clasify'"),
+    (["text", "classify"], "Missing argument"),
+    (["text", "classify", "reviews", "x", "--epoch", "3"], "--epochs"),
+    (["text", "classify", "reviews", "x", "--epochs", "many"], "--epochs"),
+    (["text", "classify", "reviews", "x", "--epochs", "0"], "epochs must be at least 1, got 0"),
+    (["text", "classify", "reviews", "x", "--device", "gpu"], "device must be one of auto, cpu, cuda, mps, got 'gpu'"),
+    (["text", "classify", "reviews", "x", "--start", "wikipedia"], "start must be a folder of a language model"),
+    (["text", "classify", "imbd", "x", "--start", "none"], "did you mean 'imdb'?"),
+    (["text", "pretrain", "reviews", "x", "--lang", "xx1"], "xx1"),
+    (["text", "pretrain", "reviews", "x", "--mirror", "nowhere"], "mirror must be a folder, got 'nowhere'"),
+    (["text", "predict", "nowhere", "reviews", "-"], "there is no folder nowhere"),
+    (["text", "predict", "nowhere", "reviews", "answers.xlsx"], "output must end in .csv"),
+    (["text", "evaluate", "nowhere", "reviews", "none/x.json"], "output must be a file in a folder that exists"),
+])
+def test_a_mistake_is_one_line(capsys, tmp_path, monkeypatch, words, expected):
+    monkeypatch.chdir(tmp_path)
+    assert expected in complaint(capsys, *words)
+    assert not list(tmp_path.iterdir())
+
+
+def test_mistakes_in_files_and_places(home, model, capsys, tmp_path):
+    source = home / "reviews.csv"
+    for words, expected in [
+        (["classify", source, tmp_path / "a", "--text", "reviews", *TINY], "did you mean 'review'?"),
+        (["classify", source, source, "--text", "review", *TINY], "output must be a folder, got the file"),
+        (["classify", source, model, "--text", "review", *TINY], "there is a model in"),
+        (["classify", home / "review.csv", tmp_path / "a", *TINY], "did you mean 'reviews.csv'?"),
+        (["classify", source, model, "--resume", "--lr", "0.5", *TINY], "of a run with"),
+        (["predict", model, source, "-"], "got 'text'"),
+        (["evaluate", model, source, "-", "--text", "review", "--label", "review"], "labels must be among"),
+    ]:
+        assert expected in complaint(capsys, "text", *words)
+
+
+def test_a_mistake_of_a_process_has_code_2(tmp_path):
+    code, out, err = call("text", "classify", tmp_path / "none.csv", tmp_path / "model")
+    assert code == 2 and not out and err.count("\n") == 1 and "source must be a file" in err
+
+
+@pytest.mark.parametrize("step", KINDS)
+def test_help_has_every_setting_and_an_example(capsys, step):
+    assert main(["text", step, "--help"]) == 0
+    text = capsys.readouterr().out
+    assert f"Example: fastcourse text {step} " in text
+    for item in fields(KINDS[step])[2:]:
+        assert f"--{item.name.replace('_', '-')}" in text and item.metadata["help"].split()[0] in text
+
+
+def test_version_and_help(capsys):
+    assert main(["--version"]) == 0 and settings()["version"] in capsys.readouterr().out
+    assert main([]) == 0 and "text" in capsys.readouterr().out
+
+
+def test_the_script_is_stated():
+    assert settings()["console_scripts"] == "fastcourse=fastcourse.cli:main"
+
+
+def test_faults_of_the_program_show_themselves(monkeypatch):
+    import fastcourse.cli
+
+    def fail(*_):
+        raise IndexError("a fault")
+
+    monkeypatch.setattr(fastcourse.cli, "evaluate_file", fail)
+    with pytest.raises(IndexError):
+        main(["text", "evaluate", "model", "reviews", "-"])
+
+
+def test_a_run_that_goes_wrong_has_code_1(monkeypatch, capsys):
+    import fastcourse.cli
+
+    def fail(*_):
+        raise FloatingPointError("the loss is nan")
+
+    monkeypatch.setattr(fastcourse.cli, "train_classifier", fail)
+    assert main(["text", "classify", "reviews", "model"]) == 1
+    assert capsys.readouterr().err == "fastcourse: the loss is nan\n"
