@@ -8,8 +8,11 @@ import pytest
 import torch
 from project import ROOT
 
+from fastcourse.data.datasets import Samples
 from fastcourse.data.readers import FilmRatings
-from fastcourse.tabular.collab import Categories, FactorModel, encode_ratings, main_components, recommend
+from fastcourse.plots import mimebundle
+from fastcourse.tabular.collab import (
+    Categories, FactorModel, draw_reasons, encode_ratings, main_components, recommend)
 from fastcourse.tabular.model import Table, TableModel, read_columns
 
 sys.path.insert(0, str(ROOT / "benchmarks"))
@@ -48,6 +51,15 @@ def test_factors_beat_the_mean_of_the_film_and_the_biases():
         best, ours, biases, films, mean = (known[name][seed] for name in (
             "best possible", "8 factors, dropout", "biases alone", "mean of the film", "mean"))
         assert best < ours < biases - 0.03 and biases < films < mean
+
+
+def test_network_and_trees_are_between_a_guess_and_the_best():
+    rows = {name: row["errors"] for name, row in recorded("tables")["rows"].items()}
+    assert len(rows["network"]) == 5
+    for mean, network, trees, best in zip(*[rows[name] for name in (
+            "mean", "network", "boosting, best", "best possible")]):
+        assert best < network < trees < mean / 2
+    assert all(network < blind for network, blind in zip(rows["network"], rows["without gaps"]))
 
 
 def test_factors_are_found():
@@ -105,6 +117,16 @@ def test_everything_seen_leaves_nothing_to_recommend():
     seen = torch.tensor([[2, item] for item in range(1, 5)])
     assert recommend(model, 2, seen).tolist() == []
     assert 0 not in recommend(model, 1, seen).tolist()
+
+
+def test_any_name_can_be_drawn():
+    rated = Samples(torch.tensor([[1, 1], [2, 3]]), torch.tensor([4.0, 2.0]))
+    names = ["unknown", *[r"<img src=x onerror=alert(1)> $\foo$ 100 % {x}"] * 4]
+    figure = draw_reasons(FactorModel(4, 5), rated, names)
+    words = mimebundle(figure)[0]["text/html"]
+    assert "&lt;img" in words and "<img src=x" not in words
+    with pytest.raises(ValueError, match="place must be from 1 to 3, got 4"):
+        draw_reasons(FactorModel(4, 5), rated, names, place=4)
 
 
 @pytest.mark.parametrize("num_factors", [0, 2, 8])

@@ -199,8 +199,9 @@ def draw_reasons(
     if not 1 <= place <= len(listed): raise ValueError(f"place must be from 1 to {len(listed)}, got {place}")
     item = listed[-1].item()
     parts, (users, items), colors = contributions(model, user)[item], main_components(model), theme_colors()
-    stars = sigmoid_range(parts.sum(), model.low, model.high)
-    figure = new_figure(5.8, 2.1, f"User {user}, place {place}: {names[item]}, {stars:.2f} stars")
+    stars, parts = sigmoid_range(parts.sum(), model.low, model.high), parts.tolist()
+    figure, title = new_figure(5.8, 2.1), f"User {user}, place {place}: {names[item]}, {stars:.2f} stars"
+    figure.suptitle(title, x=0.01, ha="left", parse_math=False)  # a name may hold any sign
     bars, plane = figure.subplots(1, 2)
     labels = ["mean", "user", "item", *(f"component {i}" for i in range(1, len(parts) - 2))]
     bars.barh(range(len(parts)), parts, color=[colors["lines"][int(value < 0)] for value in parts])
