@@ -131,7 +131,7 @@ def test_another_encoding_can_be_named(tmp_path):
 
 def test_a_class_to_check_with_must_be_trained_on(home, tmp_path):
     valid = write_csv(tmp_path / "valid.csv", [("Fine.", "god")])
-    with pytest.raises(ValueError, match="got 'god' for text 0, did you mean 'good'?"):
+    with pytest.raises(ValueError, match="got 'god' for text 0"):
         classify(tmp_path, home / "reviews.csv", "model", valid=valid)
 
 
