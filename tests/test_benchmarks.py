@@ -4,6 +4,7 @@ import statistics
 import subprocess
 import sys
 
+import pytest
 from project import ROOT, code_cells
 
 FULL = "learner, recorder, metric, bar"
