@@ -174,3 +174,15 @@ def test_a_run_that_goes_wrong_has_code_1(monkeypatch, capsys):
     monkeypatch.setattr(fastcourse.cli, "train_classifier", fail)
     assert main(["text", "classify", "reviews", "model"]) == 1
     assert capsys.readouterr().err == "fastcourse: the loss is nan\n"
+
+
+def test_readme_has_the_recorded_runs():
+    "They were made by the command, and what the command says of itself is what stands in the table."
+    runs = json.loads((ROOT / "benchmarks/results/text_imdb.json").read_text(encoding="utf8"))["runs"]
+    readme = (ROOT / "benchmarks/README.md").read_text(encoding="utf8")
+    for run in runs:
+        step = run["command"].split()[2]
+        kind = KINDS[step]
+        assert step_command(step, kind(**run["settings"])) == run["command"]
+        assert f"| `{run['command']}` | {run['data']['train']:,} | " in readme
+        assert f" | {run['wall_seconds']:.0f} |" in readme
