@@ -52,8 +52,14 @@ CURVE = ["TF-IDF", "from scratch", "fine-tuned", "both directions"]
 ABLATION = ["without pretraining", "with more reading", "without thawing", "one rate", "constant rate"]
 RECIPE = dict(lr=1e-2, factor=2.6, epochs_per_group=1)
 SCRATCH = dict(lr=5e-3, factor=1, epochs_per_group=0)
+
+
+def fit_constant(learn, num_epochs, rates, **settings):
+    fit_scheduled(learn, num_epochs, lambda peak: lambda progress: peak, rates, **settings)
+
+
 CHANGES = {"without thawing": dict(epochs_per_group=0), "one rate": dict(factor=1),
-           "constant rate": dict(fit=partial(fit_scheduled, make_schedule=lambda peak: lambda progress: peak))}
+           "constant rate": dict(fit=fit_constant)}
 
 
 def short(part, max_words=250):
