@@ -1,4 +1,5 @@
 "The distributions build, and the wheel works where there is nothing but torch and numpy."
+import json
 import os
 import subprocess
 import sys
@@ -70,10 +71,31 @@ def test_sdist_is_complete(distributions):
     assert {"settings.ini", "setup.py", "pyproject.toml", "LICENSE", "README.md", "CHANGELOG.md"} <= inside
 
 
+IMPORT_ALL = """
+import json
+from importlib import import_module
+found = {}
+for name in [*names, "no_such_module"]:
+    try: found[name] = import_module(name).__file__
+    except ImportError as error: found[name] = str(error)
+print(json.dumps(found))
+"""
+
+
+@pytest.fixture(scope="module")
+def imported(bare_python, tmp_path_factory):
+    "Module -> its file, or what was missing."
+    code = f"names = {modules()}" + IMPORT_ALL
+    return json.loads(call(bare_python, "-c", code, cwd=tmp_path_factory.mktemp("elsewhere")))
+
+
 @pytest.mark.parametrize("name", modules())
-def test_module_imports_with_torch_and_numpy_alone(name, bare_python, tmp_path):
-    where = call(bare_python, "-c", f"import {name}; print({name}.__file__)", cwd=tmp_path)
-    assert str(bare_python.parents[1]) in where
+def test_module_imports_with_torch_and_numpy_alone(name, bare_python, imported):
+    assert str(bare_python.parents[1]) in imported[name]
+
+
+def test_a_missing_module_is_seen(imported):
+    assert imported["no_such_module"] == "No module named 'no_such_module'"
 
 
 def test_wheel_brings_exercises_and_questions(bare_python, tmp_path):
