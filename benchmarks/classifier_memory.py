@@ -8,7 +8,6 @@ each length and way. Reported is how far the peak of the process is above what i
 """
 import argparse
 import json
-import multiprocessing
 import os
 import platform
 import sys
@@ -17,7 +16,7 @@ from pathlib import Path
 
 import torch
 from loop_overhead import commit, processor
-from tokenizing_memory import peak_mib
+from tokenizing_memory import in_fresh_process, peak_mib
 
 from fastcourse.core import seed_everything
 from fastcourse.text.awdlstm import AWDLSTM, Dropouts
@@ -37,25 +36,11 @@ def step(way, num_tokens, batch_size):
     return lambda: model(x, lengths).logsumexp(1).sum().backward()
 
 
-def measure(way, num_tokens, batch_size, connection):
+def measure(way, num_tokens, batch_size):
     step(way, 20, 2)()  # whatever is loaded by the first step of all is no cost of this one
     run, before, start = step(way, num_tokens, batch_size), peak_mib(os.getpid()), time.process_time()
     run()
-    connection.send(dict(mib=round(peak_mib(os.getpid()) - before), seconds=round(time.process_time() - start, 1)))
-
-
-def in_fresh_process(*arguments):
-    context = multiprocessing.get_context("spawn")
-    receiver, sender = context.Pipe(duplex=False)
-    process = context.Process(target=measure, args=(*arguments, sender))
-    process.start()
-    sender.close()
-    try:
-        return receiver.recv()
-    except EOFError:
-        sys.exit(f"the process for {arguments} died: was the memory full?")
-    finally:
-        process.join()
+    return dict(mib=round(peak_mib(os.getpid()) - before), seconds=round(time.process_time() - start, 1))
 
 
 def main():
@@ -64,7 +49,8 @@ def main():
     parser.add_argument("--batch-size", type=int, default=8, help="documents (default 8)")
     parser.add_argument("--output", type=Path, help="write the result as JSON to this file")
     arguments = parser.parse_args()
-    ways = {way: {str(n): in_fresh_process(way, n, arguments.batch_size) for n in arguments.tokens} for way in WAYS}
+    ways = {way: {str(n): in_fresh_process(measure, way, n, arguments.batch_size) for n in arguments.tokens}
+            for way in WAYS}
     for way, rows in ways.items():
         for n, row in rows.items():
             print(f"{way:10} {int(n):7,} tokens: {row['mib']:6,} MiB, {row['seconds']} s")

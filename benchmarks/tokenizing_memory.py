@@ -39,8 +39,27 @@ def peak_mib(process_id):
     return int(status.partition("VmHWM:")[2].split()[0]) / 2 ** 10
 
 
-def measure(path, connection):
-    "Tokens, seconds and peaks; sent through the connection."
+def send_result(connection, function, arguments):
+    connection.send(function(*arguments))
+
+
+def in_fresh_process(function, *arguments):
+    "What the function returns in a process of its own. Ends this one with a message if that process dies."
+    context = multiprocessing.get_context("spawn")
+    receiver, sender = context.Pipe(duplex=False)
+    process = context.Process(target=send_result, args=(sender, function, arguments))
+    process.start()
+    sender.close()
+    try:
+        return receiver.recv()
+    except EOFError:
+        sys.exit(f"the process for {arguments} died: was the memory full?")
+    finally:
+        process.join()
+
+
+def measure(path):
+    "Tokens, seconds and peaks."
     from fastcourse.text.vocabulary import stream_texts, tokenize_texts
     start, num_tokens, workers, num_texts = time.perf_counter(), 0, {}, 0
     for joined in tokenize_texts(stream_texts(path), num_workers=NUM_WORKERS):
@@ -49,8 +68,8 @@ def measure(path, connection):
         if num_texts % 1000 == 0:
             for child in multiprocessing.active_children():
                 workers[child.pid] = peak_mib(child.pid)
-    connection.send(dict(tokens=num_tokens, seconds=round(time.perf_counter() - start, 1),
-                         own_mib=round(peak_mib(os.getpid())), worker_mib=round(max(workers.values(), default=0))))
+    return dict(tokens=num_tokens, seconds=round(time.perf_counter() - start, 1),
+                own_mib=round(peak_mib(os.getpid())), worker_mib=round(max(workers.values(), default=0)))
 
 
 def main():
@@ -66,17 +85,11 @@ def main():
         command=" ".join(["python", "benchmarks/tokenizing_memory.py", *sys.argv[1:]]), commit=commit(),
         hardware=f"{processor()}, {os.cpu_count()} cores", workers=NUM_WORKERS,
         versions=dict(python=platform.python_version(), spacy=version("spacy")), rows={})
-    context = multiprocessing.get_context("spawn")
     for megabytes in arguments.megabytes:
         with tempfile.TemporaryDirectory() as folder:
             path = Path(folder) / "texts.txt"
             write_file(path, texts, megabytes)
-            receiver, sender = context.Pipe(duplex=False)
-            process = context.Process(target=measure, args=(path, sender))
-            process.start()
-            sender.close()
-            row = result["rows"][f"{megabytes:g}"] = receiver.recv()
-            process.join()
+            row = result["rows"][f"{megabytes:g}"] = in_fresh_process(measure, path)
         print(f"{megabytes:g} MB: {row}", flush=True)
         if arguments.output:
             arguments.output.write_text(json.dumps(result, indent=1, ensure_ascii=False) + "\n", encoding="utf8")
