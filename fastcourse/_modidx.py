@@ -850,6 +850,7 @@ d = { 'settings': {'branch': 'main', 'doc_baseurl': '/fastcourse', 'doc_host': '
                                       'fastcourse.text.runs.TextSettings': ('text_runs.html#textsettings', 'fastcourse/text/runs.py'),
                                       'fastcourse.text.runs.TextSettings.__post_init__': ( 'text_runs.html#textsettings.__post_init__',
                                                                                            'fastcourse/text/runs.py'),
+                                      'fastcourse.text.runs.check_settings': ('text_runs.html#check_settings', 'fastcourse/text/runs.py'),
                                       'fastcourse.text.runs.find_start': ('text_runs.html#find_start', 'fastcourse/text/runs.py'),
                                       'fastcourse.text.runs.finetune_model': ('text_runs.html#finetune_model', 'fastcourse/text/runs.py'),
                                       'fastcourse.text.runs.finish_run': ('text_runs.html#finish_run', 'fastcourse/text/runs.py'),

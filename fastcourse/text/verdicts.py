@@ -11,7 +11,7 @@ __all__ = ['balanced_weights', 'cut_document', 'example_labels', 'classifier_of'
 import json
 import time
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass, field, fields
+from dataclasses import asdict, dataclass, field
 from functools import partial
 from pathlib import Path
 from types import SimpleNamespace
@@ -30,12 +30,13 @@ from .classifier import (
 from .files import (
     Example, check_output, describe_examples, read_examples, split_labels, usable_examples, write_rows)
 from .interpret import brier_score, calibration_error, class_scores, confusion_matrix
-from .runs import ClassifySettings, TextRun, find_start, finish_run, finished_result, fresh_model
+from .runs import (
+    ClassifySettings, TextRun, check_settings, find_start, finish_run, finished_result, fresh_model)
 from .tokenizer import Tokenizer
 from .transfer import fine_tune
 from ..training.events import Callback
 from ..training.learner import Learner
-from ..vision.train import check_option, choose_device, describe_machine, option
+from ..vision.train import choose_device, describe_machine, option
 
 # %% ../../nbs/60_text_verdicts.ipynb #3d3bce70
 def balanced_weights(
@@ -176,10 +177,7 @@ class PredictSettings:
     device:str = option("auto", "where to compute", ["auto", "cpu", "cuda", "mps"])
     threads:int = option(0, "of torch on a CPU; 0: as torch likes", low=0, high=1024)
 
-    def __post_init__(self):
-        for item in fields(self)[2:]: check_option(item, getattr(self, item.name))
-        if not self.source or not self.output:
-            raise ValueError(f"source and output must be given, got {self.source!r} and {self.output!r}")
+    def __post_init__(self): check_settings(self)
 
 # %% ../../nbs/60_text_verdicts.ipynb #d1cce1ac
 def predict_file(
