@@ -1,4 +1,5 @@
 "What several modules of tests need."
+import re
 import shutil
 
 import pytest
@@ -9,11 +10,14 @@ COMPARES = "test_second_run_says_the_same"
 
 
 class Groups(LoadScopeScheduling):
-    "What runs in one process: the tests of one notebook, which share its run; those of the browser; those of a file."
+    """What runs in one process: the tests of one notebook, which share its run; those of a file.
+
+    The browser's tests are two groups, which share a server each: lessons with an even number, and the others.
+    """
     def _split_scope(self, nodeid):
         file, _, test = nodeid.partition("::")
         if "browser" in file:
-            return "browser"
+            return f"browser {re.search(r'[02468]_', test.partition('[')[2]) is not None}"
         if test.startswith(COMPARES):
             return test
         return test.partition("[")[2] if file.endswith("test_notebooks.py") else file

@@ -76,14 +76,14 @@ def test_readme_and_lesson_have_the_recorded_numbers():
     readme = (ROOT / "benchmarks/README.md").read_text(encoding="utf8")
     for row in table_rows():
         is_in_lesson = "| 100 |" in row and not row.startswith(CURVE_ONLY)
-        assert row in readme and (not is_in_lesson or row in prose_of("62_few_labels"))
+        assert row in readme and (not is_in_lesson or row in prose_of("61_few_labels"))
     for way, rows in recorded_memory().items():
         cells = f"| {way} | {' | '.join(format(row['mib'], ',') for row in rows.values())} |"
         assert cells in readme and cells in prose_of("54_classifier")
 
 
 def test_lesson_draws_the_recorded_curve():
-    cells = [cell["source"] for cell in code_cells(ROOT / "nbs/62_few_labels.ipynb")]
+    cells = [cell["source"] for cell in code_cells(ROOT / "nbs/61_few_labels.ipynb")]
     source, = [source for source in cells if source.startswith("recorded = ")]
     drawn = {}
     exec(source.partition("\ndraw_errors")[0], drawn)
