@@ -103,6 +103,8 @@ def test_killed_and_resumed(home, model, tmp_path):
     (["text", "classify", "reviews", "x", "--epochs", "many"], "--epochs"),
     (["text", "classify", "reviews", "x", "--epochs", "0"], "epochs must be at least 1, got 0"),
     (["text", "classify", "reviews", "x", "--device", "gpu"], "device must be one of auto, cpu, cuda, mps, got 'gpu'"),
+    (["text", "classify", "reviews", "x", "--precision", "fp16", "--device", "cpu"], "got 'fp16': it needs a GPU"),
+    (["text", "finetune", "reviews", "x", "--schedule", "onecycle"], "did you mean 'one_cycle'?"),
     (["text", "classify", "reviews", "x", "--start", "wikipedia"], "start must be a folder of a language model"),
     (["text", "classify", "imbd", "x", "--start", "none"], "did you mean 'imdb'?"),
     (["text", "pretrain", "reviews", "x", "--lang", "xx1"], "xx1"),

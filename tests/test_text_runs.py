@@ -19,6 +19,8 @@ from fastcourse.text.runs import (
     ClassifySettings, FinetuneSettings, PretrainSettings, finetune_model, pretrain_model, step_command)
 from fastcourse.text.verdicts import (
     EvaluateSettings, PredictSettings, evaluate_file, predict_file, train_classifier)
+from fastcourse.training.events import Callback
+from fastcourse.training.precision import precision_callbacks
 
 TINY = dict(embed_size=8, hidden_size=8, num_layers=1, threads=1, device="cpu", epochs=1)
 REVIEWS = made_up_reviews(80)
@@ -265,6 +267,51 @@ def test_killed_and_resumed_gives_the_same_numbers(home):
     assert train_classifier(killed, resume=True) == again
     with pytest.raises(ValueError, match="of a run with lr 0.01, and not 0.5"):
         train_classifier(replace(killed, lr=0.5), resume=True)
+
+
+def test_each_schedule_trains_in_its_own_way(home, tmp_path):
+    found = {name: classify(tmp_path, home / "reviews.csv", name, schedule=name, epochs=2)
+             for name in ("slanted", "one_cycle", "constant")}
+    assert len({result["metrics"]["valid_loss"] for result in found.values()}) == 3
+    assert "--schedule constant" in found["constant"]["command"] and "--schedule" not in found["slanted"]["command"]
+    texts = dict(start=str(home / "language"), epochs=1, batch_size=4, threads=1, device="cpu")
+    tuned = [finetune_model(FinetuneSettings(str(home / "reviews.csv"), str(tmp_path / f"tuned_{name}"), schedule=name,
+                                             **texts)) for name in found]
+    assert len({result["metrics"]["valid_loss"] for result in tuned}) == 3
+
+
+class PullPlug(Callback):
+    def before_train(self, learn):
+        if learn.epoch == 2:
+            raise KeyboardInterrupt
+
+
+def test_two_bytes_for_the_forward_pass(home, tmp_path):
+    with pytest.raises(ValueError, match="precision must be fp32 or bf16 on a CPU, got 'fp16'"):
+        classify(tmp_path, home / "reviews.csv", "fp16", precision="fp16")
+    assert not (tmp_path / "fp16").exists()
+    try:
+        precision_callbacks("bf16", "cpu")
+    except ValueError:
+        with pytest.raises(ValueError, match="precision must be fp32 here, got 'bf16'"):
+            classify(tmp_path, home / "reviews.csv", "bf16", precision="bf16")
+        return
+    found = [classify(tmp_path, home / "reviews.csv", name, precision=name, epochs=3) for name in ("fp32", "bf16")]
+    losses = [result["metrics"]["valid_loss"] for result in found]
+    assert losses[0] != losses[1] == pytest.approx(losses[0], rel=0.05)
+    settings = ClassifySettings(**{**found[1]["settings"], "output": str(tmp_path / "again")})
+    with pytest.raises(KeyboardInterrupt):
+        train_classifier(settings, cbs=[PullPlug()])
+    assert train_classifier(settings, resume=True)["epochs"] == found[1]["epochs"]
+
+
+def test_a_device_that_cannot_is_told(home, tmp_path, monkeypatch):
+    def fail(*_):
+        raise RuntimeError("torch cannot")
+
+    monkeypatch.setattr("fastcourse.training.precision.check_lstm", fail)
+    with pytest.raises(ValueError, match="precision must be fp32 here, got 'bf16': torch cannot"):
+        classify(tmp_path, home / "reviews.csv", "bf16", precision="bf16")
 
 
 def test_workers_change_nothing(home, tmp_path):

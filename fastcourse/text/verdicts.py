@@ -31,7 +31,7 @@ from .files import (
     Example, check_output, describe_examples, read_examples, split_labels, usable_examples, write_rows)
 from .interpret import brier_score, calibration_error, class_scores, confusion_matrix
 from .runs import (
-    ClassifySettings, TextRun, check_settings, find_start, finish_run, finished_result, fresh_model)
+    ClassifySettings, TextRun, check_settings, find_start, finish_run, finished_result, fresh_model, named_fit)
 from .tokenizer import Tokenizer
 from .transfer import fine_tune
 from ..training.events import Callback
@@ -109,7 +109,7 @@ def train_classifier(
     num_cut = sum(len(short) < len(ids) for short, ids in zip(cut, documents[0]))
     learn = classifier_of(run, start.model.encoder, names, [cut, documents[1]], y)
     recipe = dict(factor=1.0 if scratch else settings.factor,
-                  epochs_per_group=0 if scratch else settings.epochs_per_group)
+                  epochs_per_group=0 if scratch else settings.epochs_per_group, fit=named_fit(settings.schedule))
     fine_tune(learn, settings.epochs, settings.lr, **recipe, **run.fit_kwargs)
     trained = TrainedClassifier(learn.model, start.vocab, tokenizer, names, backwards)
     save = partial(save_classifier, trained=trained, half=settings.half)

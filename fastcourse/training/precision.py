@@ -5,7 +5,7 @@
 # %% auto #0
 __all__ = ['FORMATS', 'FloatFormat', 'split_bits', 'read_number', 'describe_rounding', 'draw_bits', 'keeps_single',
            'half_weights', 'draw_loss_scale', 'has_overflow', 'next_scale', 'MixedPrecision', 'check_floor',
-           'AutoMixedPrecision', 'check_lstm']
+           'AutoMixedPrecision', 'check_lstm', 'precision_callbacks']
 
 # %% ../../nbs/30_precision.ipynb #4d5d56fc
 import math
@@ -287,3 +287,18 @@ def check_lstm(
     except RuntimeError as error:
         raise RuntimeError(f"torch {torch.__version__} cannot run nn.LSTM under autocast with {dtype} on this CPU. "
                            "MixedPrecision of this course can, and so can a GPU; or take another dtype.") from error
+
+# %% ../../nbs/30_precision.ipynb #f97b6410
+def precision_callbacks(
+    precision:str,     # "fp32", "bf16" or "fp16"
+    device:str,        # its type, such as "cpu"
+)->list[Callback]:     # for a network with LSTMs
+    "What trains in a precision by torch's way. Raises ValueError where the device cannot."
+    if precision == "fp32": return []
+    if (precision, device) == ("fp16", "cpu"):
+        raise ValueError("precision must be fp32 or bf16 on a CPU, got 'fp16': it needs a GPU")
+    dtype = dict(bf16=torch.bfloat16, fp16=torch.float16)[precision]
+    try: check_lstm(nn.LSTM(1, 1), device, dtype)
+    except RuntimeError as error:
+        raise ValueError(f"precision must be fp32 here, got {precision!r}: {error}") from error
+    return [AutoMixedPrecision(dtype)]
