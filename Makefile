@@ -11,7 +11,7 @@ BIN := .venv/$(if $(filter Windows_NT,$(OS)),Scripts,bin)
 # a space in it for the end.
 export PIP_CONSTRAINT := constraints.txt
 
-.PHONY: lab test bench export clean-notebooks readme picture
+.PHONY: lab test bench export clean-notebooks figures readme picture
 
 lab: export JUPYTER_CONFIG_PATH := $(CURDIR)/jupyter
 lab: .venv/.installed
@@ -30,6 +30,10 @@ export: .venv/.installed
 
 clean-notebooks: .venv/.installed
 	$(BIN)/python scripts/clean_notebooks.py nbs
+
+# The drawings of the lessons, from scripts/figures.
+figures: .venv/.installed
+	$(BIN)/python scripts/draw_figures.py
 
 readme: .venv/.installed
 	$(BIN)/jupyter nbconvert --execute --inplace nbs/index.ipynb
