@@ -18,11 +18,12 @@ def prose_of(lesson):
 def test_errors_by_labels_and_ablation(tmp_path):
     output = tmp_path / "result.json"
     command = [sys.executable, ROOT / "benchmarks/text_transfer.py", "--labels", "20", "--ways", "TF-IDF", "fine-tuned",
-               "--ablation", "constant rate", "without pretraining", "--ablation-labels", "20", "--seeds", "1",
-               "--steps", "2", "--min-epochs", "1", "--max-valid", "40", "--cache", tmp_path, "--output", output]
+               "--ablation", "constant rate", "linear probe", "all texts read", "--ablation-labels", "20", "--seeds", "1",
+               "--steps", "2", "--min-epochs", "1", "--max-valid", "40", "--read-texts", "40", "--read-epochs", "1",
+               "--cache", tmp_path, "--output", output]
     subprocess.run(command, check=True, cwd=ROOT)
     cells = json.loads(output.read_text(encoding="utf8"))["cells"]
-    ways = "TF-IDF", "fine-tuned", "constant rate", "without pretraining"
+    ways = "TF-IDF", "fine-tuned", "constant rate", "linear probe", "all texts read"
     assert set(cells) == {f"{way} | 20 | 0" for way in ways}
     assert all(0 <= cell["error"] <= 1 for cell in cells.values())
     again = subprocess.run(command, check=True, cwd=ROOT, capture_output=True, text=True).stdout
