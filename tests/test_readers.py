@@ -13,6 +13,7 @@ from PIL import Image
 from project import ROOT
 
 from fastcourse.data import readers as r
+from fastcourse.data.archives import DataError
 from fastcourse.data.catalog import Copy, fetch, find_entry
 
 MIRRORS = [Path(name) for name in os.environ.get("FASTCOURSE_MIRRORS", "").split(os.pathsep) if name]
@@ -154,7 +155,7 @@ def test_cifar_of_another_length_is_refused(tmp_path):
 def test_array_with_a_pickle_is_refused(tmp_path):
     path = tmp_path / "x.npz"
     np.savez(path, data=np.array([print], dtype=object), offsets=[0], labels=[], names=[], classes=[])
-    with pytest.raises(ValueError, match="allow_pickle"):
+    with pytest.raises(DataError, match="allow_pickle"):
         r.pictures_of_array(path)
 
 

@@ -4,12 +4,14 @@
 
 # %% auto #0
 __all__ = ['DataError', 'file_hash', 'File', 'check_file', 'Unreachable', 'receive', 'download', 'Guard', 'LimitedReader',
-           'unpack_tar', 'unpack_zip', 'is_archive', 'unpack']
+           'unpack_tar', 'unpack_zip', 'is_archive', 'unpack', 'open_compressed']
 
 # %% ../../nbs/08_archives.ipynb #61d23c76
 import errno
 import hashlib
 import time
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path, PureWindowsPath
 from typing import BinaryIO, NamedTuple
 
@@ -207,3 +209,17 @@ def unpack(
         if isinstance(error, damage) or error.errno in (None, errno.EINVAL):  # zipfile and bz2 say it in this way
             raise DataError(f"{path.name} is damaged or no archive of its kind: {error}") from error
         raise  # a full disk, a folder that is closed
+
+# %% ../../nbs/08_archives.ipynb #557d2bc2
+@contextmanager
+def open_compressed(
+    path:Path,  # plain, or compressed with gzip (.gz) or xz (.xz)
+)->Iterator[BinaryIO]:
+    "A file to read from. Raises DataError where what is compressed turns out to be damaged."
+    import gzip, lzma, zlib
+    opener = {".gz": gzip.open, ".xz": lzma.open}.get(path.suffix, open)
+    try:
+        with opener(path, "rb") as file: yield file
+    except (EOFError, gzip.BadGzipFile, lzma.LZMAError, zlib.error) as error:
+        raise DataError(f"{path.name} is cut short or damaged: {error}") from error
+

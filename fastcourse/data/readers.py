@@ -18,6 +18,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from .archives import DataError, open_compressed
 from .catalog import Copy, fetch
 from .datasets import Samples, Split
 
@@ -27,10 +28,8 @@ if TYPE_CHECKING: from PIL.Image import Image
 def read_bytes(
     path:Path,  # plain, or compressed with gzip (.gz) or xz (.xz)
 )->bytes:
-    "The content of a file."
-    import gzip, lzma
-    opener = {".gz": gzip.open, ".xz": lzma.open}.get(path.suffix, open)
-    with opener(path, "rb") as file: return file.read()
+    "The content of a file. Raises DataError if what is compressed is damaged."
+    with open_compressed(path) as file: return file.read()
 
 def read_lines(
     path:Path,  # UTF-8; a newline, and nothing else, ends a line
@@ -125,7 +124,7 @@ def penn_treebank(
 
 # %% ../../nbs/14_readers.ipynb #6e3c0f01
 class Pictures(Sequence):
-    "Labelled pictures, decoded when they are asked for: `pictures[i]` is an RGB image and its label."
+    "Labelled pictures, decoded when they are asked for: `pictures[i]` is an RGB image and its label, or a DataError."
     def __init__(self,
         sources:Sequence[bytes|Path],  # a picture file each, in memory or on disk
         labels:Sequence[int],          # indices into `classes`
@@ -151,7 +150,10 @@ class Pictures(Sequence):
         import io
         from PIL import Image
         if not -len(self) <= i < len(self): raise IndexError(f"i must be in [{-len(self)}, {len(self)}), got {i}")
-        return Image.open(io.BytesIO(self.encoded(i))).convert("RGB"), self.labels[i]
+        data = self.encoded(i)
+        try: return Image.open(io.BytesIO(data)).convert("RGB"), self.labels[i]
+        except Exception as error:  # decoders raise whatever they come across in a damaged file
+            raise DataError(f"picture {self.names[i]!r} cannot be read: {error}") from error
 
 # %% ../../nbs/14_readers.ipynb #a6c01a5c
 def class_names()->dict[str, str]:
@@ -176,11 +178,15 @@ def pictures_of_folder(
 def pictures_of_array(
     path:Path,  # .npz with data, offsets, labels, names, classes
 )->Pictures:
-    "Pictures from one array of files."
-    with np.load(path, allow_pickle=False) as arrays:
-        data, offsets = arrays["data"].tobytes(), arrays["offsets"].tolist()
-        sources = [data[start:end] for start, end in zip(offsets, offsets[1:])]
-        return Pictures(sources, arrays["labels"].tolist(), arrays["names"].tolist(), arrays["classes"].tolist())
+    "Pictures from one array of files. Raises DataError if it is none."
+    try:
+        with open(path, "rb") as file, np.load(file, allow_pickle=False) as arrays:
+            data, offsets = arrays["data"].tobytes(), arrays["offsets"].tolist()
+            sources = [data[start:end] for start, end in zip(offsets, offsets[1:])]
+            return Pictures(sources, arrays["labels"].tolist(), arrays["names"].tolist(), arrays["classes"].tolist())
+    except FileNotFoundError: raise
+    except Exception as error:  # numpy and zipfile raise whatever they come across in a damaged file
+        raise DataError(f"{path.name} holds no pictures: {error}") from error
 
 # %% ../../nbs/14_readers.ipynb #1fd9f12d
 def read_pictures(

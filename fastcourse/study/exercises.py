@@ -63,7 +63,8 @@ def parse_exercises(
     allowed = {f.name: f for f in fields(Definition) if f.name not in ("lesson", "name") and f.init}
     exercises = {}
     try: tables = tomllib.loads(text)
-    except tomllib.TOMLDecodeError as error: raise ValueError(f"exercises of {lesson!r}: {error}") from None
+    except (tomllib.TOMLDecodeError, RecursionError) as error:
+        raise ValueError(f"exercises of {lesson!r}: {error}") from None
     for name, table in tables.items():
         for key in table:
             near = "".join(f", did you mean {match!r}?" for match in get_close_matches(key, allowed, n=1))

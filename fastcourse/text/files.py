@@ -25,7 +25,7 @@ import torch
 from ..data.datasets import Split
 from ..data.docstrings import PACKAGES, docstrings
 from ..data.readers import imdb
-from ..study.progress import write_atomically
+from ..study.progress import parse_json, write_atomically
 from .tokenizer import join_fields
 from .vocabulary import check_columns, stream_lines, stream_parquet, stream_rows
 
@@ -70,7 +70,7 @@ def field_text(
     if value is None: return ""
     if isinstance(value, (str, int, float)): return str(value)
     if isinstance(value, list) and separator:
-        return separator.join(field_text(item, place, separator) for item in value)
+        return separator.join(field_text(item, place) for item in value)
     hint = "; for a list of labels, give a separator" if isinstance(value, list) else ""
     raise ValueError(f"{place}: a field must be a text or a number, got {str(value)[:40]}{hint}")
 
@@ -85,9 +85,10 @@ def stream_json(
     for number, line in enumerate(stream_lines(path, encoding), start=1):
         if not line.strip(): continue
         place = f"{path.name}, line {number}"
-        try: record = json.loads(line)
-        except json.JSONDecodeError as error:
-            raise ValueError(f"{place}, column {error.colno}: this is no JSON ({error.msg})") from error
+        try: record = parse_json(line)
+        except ValueError as error:
+            where = f"{place}, column {error.colno}" if isinstance(error, json.JSONDecodeError) else place
+            raise ValueError(f"{where}: this is no JSON ({getattr(error, 'msg', error)})") from error
         if not isinstance(record, dict):
             raise ValueError(f"{place}: a line must be an object, such as {{\"text\": \"…\"}}, got {line[:40]!r}")
         check_columns(place, columns, list(record))
