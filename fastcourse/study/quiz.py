@@ -83,7 +83,10 @@ def parse_questions(
 )->dict[str, Question]:      # by name
     "The questions of a lesson's file; raises ValueError with the name of what is missing."
     questions = {}
-    for name, table in tomllib.loads(text).items():
+    try: tables = tomllib.loads(text)
+    except (tomllib.TOMLDecodeError, RecursionError) as error:
+        raise ValueError(f"questions of {lesson!r}: {error}") from None
+    for name, table in tables.items():
         place = f"question {name!r} of {lesson!r}"
         try: question = Question(lesson, name, **table)
         except TypeError as error: raise ValueError(f"{place}: {error}") from None

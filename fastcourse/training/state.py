@@ -5,12 +5,13 @@
 # %% auto #0
 __all__ = ['FORMAT', 'RandomStates', 'encode_state', 'decode_state', 'state_checksum', 'write_state', 'split_state_file',
            'read_state', 'callbacks_with_memory', 'collect_state', 'restore_state', 'describe_setup',
-           'check_same_setup', 'check_same_weights', 'save_weights', 'load_weights', 'own_weights', 'put_weights']
+           'check_same_setup', 'check_same_weights', 'save_weights', 'load_weights', 'own_weights', 'put_weights',
+           'build_with']
 
 # %% ../../nbs/21_state.ipynb #c6f5e7b2
 import json
 import random
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -19,7 +20,7 @@ import torch
 from torch import Tensor, nn
 
 from ..core import fingerprint, num_batches, to_device
-from ..study.progress import write_atomically
+from ..study.progress import parse_json, well_formed, write_atomically
 from .events import BatchSteps, Callback
 
 # %% ../../nbs/21_state.ipynb #92edaef8
@@ -137,7 +138,9 @@ def read_state(
         if metadata.get("checksum") != state_checksum(encoded, tensors):
             raise ValueError("is damaged: its checksum does not hold")
     except ValueError as error: raise ValueError(f"{path} {error}") from error
-    return decode_state(json.loads(encoded), tensors)
+    with well_formed(path): state = decode_state(parse_json(encoded), tensors)
+    if isinstance(state, dict): return state
+    raise ValueError(f"{path} holds {type(state).__name__} in place of a state")
 
 # %% ../../nbs/21_state.ipynb #8fa26978
 def callbacks_with_memory(
@@ -255,3 +258,15 @@ def put_weights(
     own = own_weights(model)
     check_same_weights(weights, own)
     for name, value in own.items(): value.copy_(weights[name])
+
+# %% ../../nbs/21_state.ipynb #d013bbdf
+def build_with(
+    make:Callable[[], nn.Module],  # builds the module, on the device that torch is told to use
+    weights:dict[str, Tensor],     # as for `put_weights`
+)->nn.Module:
+    "A module with these weights. What does not fit is noticed before there is memory for it."
+    with torch.device("meta"): check_same_weights(weights, own_weights(make()))
+    model = make()
+    put_weights(weights, model)
+    return model
+
