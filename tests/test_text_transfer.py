@@ -19,8 +19,8 @@ def test_errors_by_labels_and_ablation(tmp_path):
     output = tmp_path / "result.json"
     command = [sys.executable, ROOT / "benchmarks/text_transfer.py", "--labels", "20", "--ways", "TF-IDF", "fine-tuned",
                "--ablation", "constant rate", "linear probe", "all texts read", "--ablation-labels", "20",
-               "--seeds", "1", "--steps", "2", "--min-epochs", "1", "--max-valid", "40", "--read-texts", "40", "--read-epochs", "1",
-               "--cache", tmp_path, "--output", output]
+               "--seeds", "1", "--steps", "2", "--min-epochs", "1", "--max-valid", "40",
+               "--read-texts", "40", "--read-epochs", "1", "--cache", tmp_path, "--output", output]
     subprocess.run(command, check=True, cwd=ROOT)
     cells = json.loads(output.read_text(encoding="utf8"))["cells"]
     ways = "TF-IDF", "fine-tuned", "constant rate", "linear probe", "all texts read"
