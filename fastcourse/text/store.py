@@ -4,15 +4,16 @@
 
 # %% auto #0
 __all__ = ['STORE_FORMAT', 'token_dtype', 'check_ids', 'GrowingFile', 'manifest_checksum', 'publish', 'write_tokens', 'map_file',
-           'read_manifest', 'TokenStore']
+           'read_manifest', 'read_checked', 'TokenStore']
 
 # %% ../../nbs/47_token_store.ipynb #103db1a5
 import hashlib
 import json
 import os
+import secrets
 from collections.abc import Iterable, Sequence
+from contextlib import suppress
 from pathlib import Path
-from tempfile import NamedTemporaryFile
 from typing import Any
 
 import numpy as np
@@ -20,7 +21,7 @@ import torch
 from torch import Tensor
 
 from ..data.archives import file_hash
-from ..study.progress import write_atomically
+from ..study.progress import naming_file, write_atomically
 from .vocabulary import vocab_fingerprint
 
 # %% ../../nbs/47_token_store.ipynb #1ea64d03
@@ -58,31 +59,31 @@ class GrowingFile:
     ):
         self.folder, self.name, self.dtype, self.count = folder, name, np.dtype(dtype), 0
         self.digest, self.is_finished = hashlib.sha256(), False
-        self.file = NamedTemporaryFile(dir=folder, prefix=f"{name}.", suffix=".new", delete=False)
+        with naming_file(folder): self.file = open(folder / f"{name}.{secrets.token_hex(8)}.new", "xb")
 
     def append(self,
         numbers:np.ndarray,  # that fit the type
     )->None:
         content = numbers.astype(self.dtype).tobytes()
-        self.file.write(content)
+        with naming_file(self.folder): self.file.write(content)
         self.digest.update(content)
         self.count += len(numbers)
 
     def finish(self)->dict[str, Any]:  # file, dtype, count and sha256
         "Give the file its name, and say what it holds."
-
-        self.file.flush()
-        os.fsync(self.file.fileno())
-        self.file.close()
         sha256 = self.digest.hexdigest()
         path = self.folder / f"{self.name}-{sha256[:16]}.bin"
-        Path(self.file.name).replace(path)
+        with naming_file(self.folder):
+            self.file.flush()
+            os.fsync(self.file.fileno())
+            self.file.close()
+            Path(self.file.name).replace(path)
         self.is_finished = True
         return dict(file=path.name, dtype=self.dtype.str, count=self.count, sha256=sha256)
 
     def discard(self)->None:
         "Throw away what was not finished."
-        self.file.close()
+        with suppress(OSError): self.file.close()  # a full disk has no room for the last piece either
         if not self.is_finished: Path(self.file.name).unlink(missing_ok=True)
 
 # %% ../../nbs/47_token_store.ipynb #01e76edb
@@ -96,14 +97,15 @@ def manifest_checksum(
     return hashlib.sha256(json.dumps(others, sort_keys=True).encode()).hexdigest()
 
 def publish(
-    path:Path,               # of the store
+    path:Path,               # of the manifest; its files lie beside it
     manifest:dict[str, Any],
+    files:Sequence[str],     # names of the files that belong to it
+    patterns:Sequence[str],  # of the names of such files: others are those of an older manifest
 )->None:
-    "Write the manifest in one step, then remove the files of the store that was there before."
+    "Write the manifest in one step, then remove the files of what was there before."
     manifest = {**manifest, "checksum": manifest_checksum(manifest)}
-    write_atomically(path / "manifest.json", json.dumps(manifest, indent=1) + "\n")
-    for old in path.glob("*-*.bin"):
-        if old.name in (manifest["tokens"]["file"], manifest["offsets"]["file"]): continue
+    write_atomically(path, json.dumps(manifest, indent=1, ensure_ascii=False) + "\n")
+    for old in [old for pattern in patterns for old in path.parent.glob(pattern) if old.name not in files]:
         try: old.unlink(missing_ok=True)
         except PermissionError: pass  # Windows keeps a file that somebody reads; the next store will remove it
 
@@ -127,8 +129,9 @@ def write_tokens(
                 offsets.append(np.array([tokens.count]))
             if tokens.count == 0: raise ValueError(f"documents must hold at least one token, got {offsets.count - 1} "
                                                    "documents and no token")
-            publish(path, {**STORE_FORMAT, "vocab_size": vocab_size, "vocabulary": vocab_fingerprint(vocab),
-                           "tokens": tokens.finish(), "offsets": offsets.finish()})
+            parts = {"tokens": tokens.finish(), "offsets": offsets.finish()}
+            manifest = {**STORE_FORMAT, "vocab_size": vocab_size, "vocabulary": vocab_fingerprint(vocab), **parts}
+            publish(path / "manifest.json", manifest, [part["file"] for part in parts.values()], ["*-*.bin"])
         finally:
             tokens.discard()
             offsets.discard()
@@ -165,6 +168,17 @@ def read_manifest(
     if manifest.get("checksum") != manifest_checksum(manifest):
         raise ValueError(f"{file} was changed: its checksum does not hold")
     return manifest
+
+# %% ../../nbs/47_token_store.ipynb #d7e0a4b2
+def read_checked(
+    path:Path,   # of a file that belongs to a manifest
+    sha256:str,  # that it had when it was written
+)->bytes:
+    "The content of a file. Raises FileNotFoundError or ValueError unless it is what was written."
+    if not path.exists(): raise FileNotFoundError(f"{path.parent} is incomplete: {path.name} is missing")
+    content = path.read_bytes()
+    if hashlib.sha256(content).hexdigest() == sha256: return content
+    raise ValueError(f"{path} was changed, or only half of the folder was written")
 
 # %% ../../nbs/47_token_store.ipynb #ac90ef44
 class TokenStore(Sequence):

@@ -263,14 +263,14 @@ def load_vocab(
     fingerprint:str|None=None,  # that of the vocabulary that a model was trained with; None: any
 )->Vocab:
     "Read a vocabulary. Raises ValueError if it was changed, or is not that of the model."
-    path = Path(path)
-    text, stored = path.read_bytes().decode("utf8"), None
-    if path.suffix == ".json":
-        try: tokens, stored = (json.loads(text)[key] for key in ("tokens", "fingerprint"))
-        except (ValueError, KeyError, TypeError) as error: raise ValueError(f"{path.name} is no vocabulary") from error
-    else:
-        tokens = [re.sub(r"\\(\\|n)", lambda m: "\n" if m[1] == "n" else m[1], line) for line in text.split("\n")[:-1]]
-    vocab = Vocab(tokens)
+    path, stored, content = Path(path), None, Path(path).read_bytes()
+    def unescape(line): return re.sub(r"\\(\\|n)", lambda m: "\n" if m[1] == "n" else m[1], line)
+    try:
+        if path.suffix == ".json": tokens, stored = (json.loads(content)[key] for key in ("tokens", "fingerprint"))
+        else: tokens = map(unescape, content.decode("utf8").split("\n")[:-1])
+        vocab = Vocab(tokens)
+    except (ValueError, KeyError, TypeError) as error:
+        raise ValueError(f"{path.name} is no vocabulary, or was changed: {error}") from error
     if stored not in (None, vocab.fingerprint): raise ValueError(f"{path.name} was changed: its fingerprint differs")
     if fingerprint not in (None, vocab.fingerprint): raise ValueError(
         f"{path.name} has the fingerprint {vocab.fingerprint}, the model was trained with {fingerprint}")
