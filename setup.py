@@ -19,8 +19,8 @@ setup(
     license=settings["license"],
     keywords=settings["keywords"].split(),
     packages=find_namespace_packages(include=[f"{settings['lib_path']}*"], exclude=["*.__pycache__", "*.egg-info"]),
-    # Exercises, questions and settings; the models that come with the package.
-    package_data={"": ["*.toml"], "fastcourse.pretrained": ["*/*"]},
+    # Exercises, questions and settings, scripts of pages; the models that come with the package.
+    package_data={"": ["*.toml", "*.js"], "fastcourse.pretrained": ["*/*"]},
     python_requires=f">={settings['min_python']}",
     install_requires=settings["requirements"].split(),
     extras_require={extra: settings[f"{extra}_requirements"].split()
