@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Any
 
 from . import __version__
 from .data.archives import DataError
+from .study.doctor import add_course_commands
 from .text.runs import ClassifySettings, FinetuneSettings, PretrainSettings, finetune_model, pretrain_model
 from .text.verdicts import EvaluateSettings, PredictSettings, evaluate_file, predict_file, train_classifier
 from .training.callbacks import ProgressBar
@@ -166,6 +167,7 @@ def make_app()->"Typer":
     def root(version:bool=version):
         "Deep learning from scratch, and the commands that go with it."
     app.callback()(root)
+    add_course_commands(app)
     app.add_typer(text_commands(), name="text")
     return app
 
