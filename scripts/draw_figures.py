@@ -5,10 +5,10 @@ Each is a function in scripts/figures that draws with `figures.pen`, and the sam
 import sys
 from pathlib import Path
 
-from figures import recurrent, training, transfer, vision
+from figures import recurrent, sums, training, transfer, vision
 
 ROOT = Path(__file__).resolve().parent.parent
-FIGURES = {**recurrent.FIGURES, **training.FIGURES, **transfer.FIGURES, **vision.FIGURES}
+FIGURES = {**recurrent.FIGURES, **sums.FIGURES, **training.FIGURES, **transfer.FIGURES, **vision.FIGURES}
 
 
 def draw_all(folder):
