@@ -60,9 +60,9 @@ def ring_reduce():
         for process in range(n):
             counts[(process + 1) % n][(process - k) % n] += sent[process]
     d.note(40 + n * size / 2, 96 + n * size + 18, "a row for each piece", size=12)
-    d.text(26, 290, "An arrow is what the coming round sends; from D it goes round to A. A number says how many "
-           "processes are in the sum.\nAt the end each has one complete piece, in orange. Three more rounds hand these on, "
-           "and nothing has to be added.", size=12.5, anchor="start")
+    words = ["An arrow is what the coming round sends; from D it goes round to A. A number says how many processes",
+             "are in the sum. At the end each has one complete piece, in orange. Three more rounds hand these on."]
+    d.text(26, 290, "\n".join(words), size=12.5, anchor="start")
     return d
 
 
