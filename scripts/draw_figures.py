@@ -5,10 +5,11 @@ Each is a function in scripts/figures that draws with `figures.pen`, and the sam
 import sys
 from pathlib import Path
 
-from figures import recurrent, sums, training, transfer, vision
+from figures import models, recurrent, sums, training, transfer, vision
 
 ROOT = Path(__file__).resolve().parent.parent
-FIGURES = {**recurrent.FIGURES, **sums.FIGURES, **training.FIGURES, **transfer.FIGURES, **vision.FIGURES}
+MODULES = (models, recurrent, sums, training, transfer, vision)
+FIGURES = {name: draw for module in MODULES for name, draw in module.FIGURES.items()}
 
 
 def draw_all(folder):
