@@ -35,14 +35,18 @@ clean-notebooks: .venv/.installed
 figures: .venv/.installed
 	$(BIN)/python scripts/draw_figures.py
 
+# Executed for a learner who has solved nothing yet.
+readme: export FASTCOURSE_HOME := $(CURDIR)/artefacts/nobody
 readme: .venv/.installed
+	$(BIN)/python scripts/draw_lessons.py
 	$(BIN)/jupyter nbconvert --execute --inplace nbs/index.ipynb
 	$(BIN)/python scripts/clean_notebooks.py nbs/index.ipynb
 	$(BIN)/python scripts/make_readme.py
 
-# The picture of the start page, from the browser tests that ran last.
+# The pictures of the start page, from the browser tests that ran last.
 picture:
 	cp artefacts/browser/22_learner-0-after.png images/lesson.png
+	cp artefacts/browser/36_cam-0-after.png images/heat_map.png
 
 .venv/.installed: settings.ini setup.py constraints.txt
 	$(PYTHON) -m venv .venv

@@ -24,7 +24,7 @@ from typing import NamedTuple
 
 from .. import __version__
 from .exercises import lesson_exercises, shelf_files
-from .progress import Progress, write_atomically
+from .progress import Progress, parse_json, write_atomically
 from .quiz import lesson_questions
 
 # %% ../../nbs/63_own_copy.ipynb #35d00192
@@ -34,9 +34,9 @@ def content_digest(
     "A checksum of what somebody wrote: of a notebook its cells without outputs, of anything else all bytes."
     try:
         cells = [[cell["cell_type"], "".join(cell["source"]), cell.get("attachments", {})]
-                 for cell in json.loads(content)["cells"]]
+                 for cell in parse_json(content.decode())["cells"]]
         content = json.dumps(cells, sort_keys=True).encode()
-    except (ValueError, TypeError, KeyError): pass  # no notebook
+    except (ValueError, TypeError, KeyError, AttributeError): pass  # no notebook
     return hashlib.sha256(content).hexdigest()
 
 # %% ../../nbs/63_own_copy.ipynb #af7b6372
@@ -51,8 +51,9 @@ def read_given(
     folder:Path,
 )->Given:
     "The note in a folder; an empty one if there is none, or if it is damaged."
-    try: return Given(**json.loads((folder / ".fastcourse.json").read_text(encoding="utf8")))
+    try: given = Given(**parse_json((folder / ".fastcourse.json").read_text(encoding="utf8")))
     except (OSError, ValueError, TypeError): return Given("", {}, {})
+    return given if isinstance(given.digests, dict) and isinstance(given.beside, dict) else Given("", {}, {})
 
 def write_given(folder:Path, given:Given)->None:
     "Keep the note."
