@@ -2,24 +2,20 @@
 
 The versions take turns (A B C D A B C D ...): an embedding, a stack of nn.LSTM and a tied output layer without dropout;
 the same with the four dropouts in their naive form (F.dropout for the weights, the whole table masked); the course's
-AWDLSTM; and AWDLSTM with the loss in chunks. Where fastai can be imported, its model takes part as well. All have the
-same sizes, float32 and Adam with fused=True.
+AWDLSTM; and AWDLSTM with the loss in chunks. Where fastai can be imported, its model takes part as well, and once more
+with the optimizer that its learner takes by default. All have the same sizes, float32 and Adam, but for that one with
+fused=True.
 
 The figure is the median over turns of the ratio within a turn, to the stack without dropout. Torch computes with one
 thread, and what is measured on a CPU is the processor time of this process, so that other programs on the machine
 disturb little. Beside it stands the time of the mask of one recurrent matrix, forward and backward.
 """
-import argparse
-import json
-import os
-import platform
-import sys
 import time
 from functools import partial
-from pathlib import Path
 
 import torch
-from loop_overhead import commit, processor
+from frame import frame, make_parser, save
+from peers import peer
 from torch import nn
 from torch.nn import functional as F
 from turns import compare, take_turns
@@ -32,8 +28,12 @@ from fastcourse.text.regularize import dropout_mask, tie_weights
 SEED = 42
 WARM_UP = 2  # turns that are not counted
 SIZES = {"small": dict(vocab_size=5_000, embed_size=128, hidden_size=256, num_layers=2, batch=64, time=70),
-         "large": dict(vocab_size=10_000, embed_size=400, hidden_size=1152, num_layers=3, batch=32, time=70)}
+         "large": dict(vocab_size=10_000, embed_size=400, hidden_size=1152, num_layers=3, batch=32, time=70),
+         "WikiText-2": dict(vocab_size=33_278, embed_size=400, hidden_size=1152, num_layers=3, batch=32, time=70),
+         "tiny": dict(vocab_size=50, embed_size=8, hidden_size=16, num_layers=2, batch=4, time=10)}
 PLAIN = "no dropout"
+FASTAI = "fastai, its own Adam"
+VERSIONS = [PLAIN, "naive dropouts", "ours", "ours, loss in chunks", "fastai", FASTAI]
 
 
 class Scores(nn.Module):
@@ -69,15 +69,14 @@ class NaiveAWDLSTM(AWDLSTM):
 def fastai_model(sizes):
     "fastai's language model with the same probabilities, or None where it is not installed."
     try:
-        from fastai.text.models.awdlstm import AWD_LSTM, awd_lstm_lm_config
-        from fastai.text.models.core import get_language_model
+        awdlstm, core = peer("fastai.text.models.awdlstm"), peer("fastai.text.models.core")
     except ImportError:
         return None
     p = Dropouts()
-    config = awd_lstm_lm_config | dict(
+    config = awdlstm.awd_lstm_lm_config | dict(
         emb_sz=sizes[1], n_hid=sizes[2], n_layers=sizes[3], embed_p=p.embedding, input_p=p.input, weight_p=p.weight,
         hidden_p=p.hidden, output_p=p.output)
-    return get_language_model(AWD_LSTM, sizes[0], config=config)
+    return core.get_language_model(awdlstm.AWD_LSTM, sizes[0], config=config)
 
 
 def cross_entropy(scores, y):
@@ -85,22 +84,35 @@ def cross_entropy(scores, y):
     return F.cross_entropy(scores.flatten(0, 1), y.flatten())
 
 
-def make_steps(sizes, device):
+def make_models(numbers):
+    "Version -> a function that makes a model and its loss."
+    def chunked():
+        model = Features(AWDLSTM(*numbers))
+        return model, DecoderLoss(model.decoder)
+
+    return {PLAIN: lambda: (Scores(AWDLSTM(*numbers, dropouts=Dropouts().scaled(0))), cross_entropy),
+            "naive dropouts": lambda: (Scores(NaiveAWDLSTM(*numbers, dropouts=Dropouts())), cross_entropy),
+            "ours": lambda: (Scores(AWDLSTM(*numbers)), cross_entropy),
+            "ours, loss in chunks": chunked,
+            "fastai": lambda: (fastai_model(numbers), cross_entropy),
+            FASTAI: lambda: (fastai_model(numbers), cross_entropy)}
+
+
+def make_steps(sizes, device, chosen):
     "Version -> a function that makes a step."
     numbers = [sizes[name] for name in ("vocab_size", "embed_size", "hidden_size", "num_layers")]
     seed_everything(SEED)
-    chunked = Features(AWDLSTM(*numbers))
-    models = {PLAIN: (Scores(AWDLSTM(*numbers, dropouts=Dropouts().scaled(0))), cross_entropy),
-                "naive dropouts": (Scores(NaiveAWDLSTM(*numbers, dropouts=Dropouts())), cross_entropy),
-                "ours": (Scores(AWDLSTM(*numbers)), cross_entropy),
-                "ours, loss in chunks": (chunked, DecoderLoss(chunked.decoder))}
-    if theirs := fastai_model(numbers):
-        models["fastai"] = (theirs, cross_entropy)
     text = torch.randint(0, sizes["vocab_size"], (sizes["batch"], sizes["time"] + 1), device=device)
     steps = {}
-    for name, (model, loss_func) in models.items():
+    for name, make in make_models(numbers).items():
+        model, loss_func = make() if name in chosen else (None, None)
+        if model is None:
+            continue
         model.to(device)
-        opt = torch.optim.Adam(model.parameters(), lr=1e-4, fused=True)
+        if name == FASTAI:
+            opt = peer("fastai.optimizer").Adam(list(model.parameters()), lr=1e-4)
+        else:
+            opt = torch.optim.Adam(model.parameters(), lr=1e-4, fused=True)
         steps[name] = partial(train_step, model, loss_func, opt, text[:, :-1], text[:, 1:])
     return steps
 
@@ -124,14 +136,6 @@ def make_masks(sizes, device):
             "byte_mask": partial(run, lambda w: w * byte_mask(w, w.shape, 0.5))}
 
 
-def versions():
-    "Of Python and torch, and of fastai where it takes part."
-    found = dict(python=platform.python_version(), torch=torch.__version__)
-    if "fastai" in sys.modules:
-        found["fastai"] = sys.modules["fastai"].__version__
-    return found
-
-
 def clock(device):
     "The time in seconds: of the processor, or of the wall when the GPU has done its work."
     if device == "cpu":
@@ -141,31 +145,27 @@ def clock(device):
 
 
 def main():
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser = make_parser(__doc__)
     parser.add_argument("--turns", type=int, default=20, help="turns that are measured, at least 2 (default 20)")
     parser.add_argument("--size", choices=SIZES, default="small", help="sizes of model and batch (default small)")
+    parser.add_argument("--versions", nargs="*", choices=VERSIONS, default=VERSIONS, help="which (default: all)")
     parser.add_argument("--device", choices=["cpu", "cuda"], default="cpu", help="default cpu")
-    parser.add_argument("--output", type=Path, help="write the result as JSON to this file")
     arguments = parser.parse_args()
     torch.set_num_threads(1)
     sizes, device = SIZES[arguments.size], arguments.device
     now = partial(clock, device)
-    times = take_turns(make_steps(sizes, device), arguments.turns, WARM_UP, now)
+    times = take_turns(make_steps(sizes, device, {PLAIN, *arguments.versions}), arguments.turns, WARM_UP, now)
     steps = compare(times, PLAIN, digits=2)
     to_fastai = compare(times, "fastai", digits=2) if "fastai" in times else {}
     masks = compare(take_turns(make_masks(sizes, device), arguments.turns, WARM_UP, now), "F.dropout", digits=2)
-    result = dict(
-        what="milliseconds of a training step (processor time on a CPU), float32; ratio to the stack without dropout",
-        command=" ".join(["python", "benchmarks/awdlstm_step.py", *sys.argv[1:]]), commit=commit(), seed=SEED,
-        hardware=torch.cuda.get_device_name() if device == "cuda" else f"{processor()}, {os.cpu_count()} cores",
-        threads=1, versions=versions(), turns=arguments.turns, sizes=sizes,
+    result = frame(
+        "milliseconds of a training step (processor time on a CPU), float32; ratio to the stack without dropout",
+        "fastai", device=device, seed=SEED, turns=arguments.turns, sizes=sizes,
         steps=steps, ratios_to_fastai={name: row["ratio"] for name, row in to_fastai.items()}, masks=masks)
     print(result["ratios_to_fastai"])
     for name, row in (steps | masks).items():
         print(f"{name:22} {row['milliseconds']:8.2f} ms, ratio {row['ratio']:.3f}, {row['ratio_quartiles']}")
-    if arguments.output:
-        text = json.dumps(result, indent=1, ensure_ascii=False)
-        arguments.output.write_text(text + "\n", encoding="utf8")
+    save(result, arguments.output)
 
 
 if __name__ == "__main__":

@@ -6,16 +6,11 @@ each length and way. Reported is how far the peak of the process is above what i
     at once      the encoder reads a document in one call, as a language model reads a batch
     in pieces    the classifier reads pieces of 70 steps, with gradients through the last 1,400
 """
-import argparse
-import json
 import os
-import platform
-import sys
 import time
-from pathlib import Path
 
 import torch
-from loop_overhead import commit, processor
+from frame import frame, make_parser, save
 from tokenizing_memory import in_fresh_process, peak_mib
 
 from fastcourse.core import seed_everything
@@ -44,23 +39,19 @@ def measure(way, num_tokens, batch_size):
 
 
 def main():
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser = make_parser(__doc__)
     parser.add_argument("--tokens", type=int, nargs="*", default=[500, 2000, 10_000], help="default 500 2000 10000")
     parser.add_argument("--batch-size", type=int, default=8, help="documents (default 8)")
-    parser.add_argument("--output", type=Path, help="write the result as JSON to this file")
     arguments = parser.parse_args()
     ways = {way: {str(n): in_fresh_process(measure, way, n, arguments.batch_size) for n in arguments.tokens}
             for way in WAYS}
     for way, rows in ways.items():
         for n, row in rows.items():
             print(f"{way:10} {int(n):7,} tokens: {row['mib']:6,} MiB, {row['seconds']} s")
-    result = dict(
-        what="growth of the peak of a process by one training step of eight documents", ways=ways,
-        command=" ".join(["python", "benchmarks/classifier_memory.py", *sys.argv[1:]]), commit=commit(),
-        hardware=f"{processor()}, {os.cpu_count()} cores", threads=1, seed=0, batch_size=arguments.batch_size,
-        versions=dict(python=platform.python_version(), torch=torch.__version__))
-    if arguments.output:
-        arguments.output.write_text(json.dumps(result, indent=1) + "\n", encoding="utf8")
+    result = frame(
+        "growth of the peak of a process by one training step of eight documents", ways=ways, threads=1,
+        seed=0, batch_size=arguments.batch_size)
+    save(result, arguments.output)
 
 
 if __name__ == "__main__":

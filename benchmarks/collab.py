@@ -16,18 +16,12 @@ of all ratings by users who are not in the training part ("cold").
 in degrees, over films with at least 50 ratings. With `--data movielens_100k` all that needs no known causes is measured
 on MovieLens-100k, a fifth of the ratings held out at random. Torch takes one thread.
 """
-import argparse
-import json
-import os
-import platform
 import statistics
-import sys
 import time
 from functools import partial
-from pathlib import Path
 
 import torch
-from loop_overhead import commit, processor
+from frame import frame, make_parser, save
 from torch import nn
 from torch.nn import functional as F
 
@@ -139,7 +133,7 @@ def summary(runs):
 
 
 def main():
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser = make_parser(__doc__)
     parser.add_argument("--data", choices=["generated", "movielens_100k"], default="generated")
     parser.add_argument("--seeds", type=int, default=5, help="how many (default 5)")
     parser.add_argument("--epochs", type=int, default=10, help="of each training (default 10)")
@@ -147,7 +141,6 @@ def main():
     parser.add_argument("--users", type=int, default=1000, help="of the generated ratings (default 1000)")
     parser.add_argument("--items", type=int, default=500, help="of the generated ratings (default 500)")
     parser.add_argument("--ratings", type=int, default=40_000, help="generated (default 40000)")
-    parser.add_argument("--output", type=Path, help="write the result as JSON to this file")
     arguments = parser.parse_args()
     torch.set_num_threads(1)
     start, one_seed = time.process_time(), generated if arguments.data == "generated" else movielens
@@ -156,17 +149,14 @@ def main():
     for name, parts in rows.items():
         print(f"{name:20}", "   ".join(f"{part} {row['median']:.3f}, from {min(row['errors']):.3f} to "
                                        f"{max(row['errors']):.3f}" for part, row in parts.items()))
-    result = dict(
-        what="root of the mean squared error in stars, of held-out ratings by known users and of cold users",
-        command=" ".join(["python", "benchmarks/collab.py", *sys.argv[1:]]), commit=commit(),
-        hardware=f"{processor()}, {os.cpu_count()} cores", threads=1,
-        versions=dict(python=platform.python_version(), torch=torch.__version__), data=arguments.data,
+    result = frame(
+        "root of the mean squared error in stars, of held-out ratings by known users and of cold users",
+        data=arguments.data,
         seeds=[*range(arguments.seeds)], epochs=arguments.epochs, lr=arguments.lr, goal_movielens=GOAL_MOVIELENS,
         rows=rows, angles=[[round(angle, 1) for angle in found] for found in all_angles],
         processor_seconds=round(time.process_time() - start))
     print("angles", result["angles"])
-    if arguments.output:
-        arguments.output.write_text(json.dumps(result, indent=1, ensure_ascii=False) + "\n", encoding="utf8")
+    save(result, arguments.output)
 
 
 if __name__ == "__main__":

@@ -5,21 +5,17 @@ process takes its part. Each number of processes is started anew (gloo on a CPU,
 computes with one thread. Beside the measured time stands what the formula of the lesson expects from the time of one
 process and from the all-reduce that was measured alone.
 """
-import argparse
 import json
-import os
-import platform
 import statistics
-import sys
 import time
 from pathlib import Path
 
 import torch
-from loop_overhead import commit, processor
+from frame import frame, make_parser, save
 from torch import distributed, nn
 from torch.nn import functional as F
 
-from fastcourse.core import DataLoaders, TensorLoader, seed_everything
+from fastcourse.core import DataLoaders, TensorLoader, default_device, seed_everything
 from fastcourse.training.callbacks import MoveToDevice
 from fastcourse.training.learner import Learner
 from fastcourse.training.scale import DataParallel, Workers, average_gradients, open_group
@@ -67,20 +63,16 @@ def measure(num_processes, *settings):
 
 
 def main():
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser = make_parser(__doc__)
     parser.add_argument("--processes", type=int, nargs="*", default=[1, 2], help="numbers to try, 1 first (1 2)")
     parser.add_argument("--width", type=int, default=1024, help="of the layers (default 1024)")
     parser.add_argument("--batch-size", type=int, default=256, help="of the whole batch (default 256)")
     parser.add_argument("--steps", type=int, default=10, help="of a turn (default 10)")
     parser.add_argument("--turns", type=int, default=10, help="turns that are measured (default 10)")
-    parser.add_argument("--output", type=Path, help="write the result as JSON to this file")
     arguments = parser.parse_args()
-    card = torch.cuda.get_device_name() if torch.cuda.is_available() else "no GPU"
-    result = dict(
-        what="milliseconds of a step and of an all-reduce by number of processes; the batch is shared out",
-        command=" ".join(["python", "benchmarks/data_parallel.py", *sys.argv[1:]]), commit=commit(), seed=SEED,
-        hardware=f"{card}; {processor()}, {os.cpu_count()} cores", threads=1,
-        versions=dict(python=platform.python_version(), torch=torch.__version__), turns=arguments.turns, rows={})
+    result = frame(
+        "milliseconds of a step and of an all-reduce by number of processes; the batch is shared out",
+        device=default_device().type, seed=SEED, threads=1, turns=arguments.turns, rows={})
     alone = None
     for n in arguments.processes:
         step, reduce, num_params = measure(n, arguments.width, arguments.batch_size, arguments.steps, arguments.turns)
@@ -89,8 +81,7 @@ def main():
             step_ms=round(step, 3), all_reduce_ms=round(reduce, 3), speed_up=round(alone / step, 3),
             expected_ms=round(alone / n + (reduce if n > 1 else 0), 3), million_params=round(num_params / 1e6, 3))
         print(f"{n} processes: {row}", flush=True)
-    if arguments.output:
-        arguments.output.write_text(json.dumps(result, indent=1, ensure_ascii=False) + "\n", encoding="utf8")
+    save(result, arguments.output)
 
 
 if __name__ == "__main__":

@@ -9,18 +9,14 @@ versions is added to, so the run can be made in parts.
 The recipe is `number_learner` of the lesson Regularization. Each run has one thread, and the runs are shared out to the
 cores. The accuracy is that of the last epoch, not of the best one, on the same 12,288 words for all.
 """
-import argparse
 import json
 import os
-import platform
 import statistics
-import sys
 import time
-from pathlib import Path
 
 import torch
+from frame import frame, make_parser, save
 from joblib import Parallel, delayed
-from loop_overhead import commit, processor
 
 from fastcourse.text.regularize import Dropout, accuracy_by_place, dropout_mask, number_learner
 from fastcourse.training.callbacks import ClipGradients
@@ -80,21 +76,17 @@ def summarize(runs):
 
 
 def main():
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser = make_parser(__doc__)
     parser.add_argument("--seeds", type=int, default=5, help="trainings of each variant, seeds 0, 1, ... (default 5)")
     parser.add_argument("--epochs", type=int, default=NUM_EPOCHS, help=f"of each training (default {NUM_EPOCHS})")
     parser.add_argument("--variants", nargs="*", choices=VARIANTS, default=[*VARIANTS], help="which (default: all)")
     parser.add_argument("--jobs", type=int, default=os.cpu_count(), help="trainings at a time (default: one a core)")
-    parser.add_argument("--output", type=Path, help="write the result as JSON to this file")
     arguments = parser.parse_args()
     known = arguments.output.read_text(encoding="utf8") if arguments.output and arguments.output.exists() else "{}"
     known = json.loads(known)
-    result = dict(
-        what="accuracy on the 12,288 validation words after the last epoch, for each seed; first: of first words",
-        command=" ".join(["python", "benchmarks/human_numbers.py", *sys.argv[1:]]), commit=commit(),
-        seeds=[*range(arguments.seeds)], epochs=arguments.epochs,
-        hardware=f"{processor()}, {os.cpu_count()} cores", threads=1,
-        versions=dict(python=platform.python_version(), torch=torch.__version__), goal=GOAL, variants={})
+    result = frame(
+        "accuracy on the 12,288 validation words after the last epoch, for each seed; first: of first words",
+        seeds=[*range(arguments.seeds)], epochs=arguments.epochs, threads=1, goal=GOAL, variants={})
     if all(known.get(name) == result[name] for name in ("seeds", "epochs", "versions")):
         result["variants"] = known["variants"]  # go on from there
     for variant in arguments.variants:
@@ -103,9 +95,7 @@ def main():
         row = result["variants"][variant] = summarize(runs)
         print(f"{variant:40} median {row['median']:.3f}, {min(row['accuracy']):.3f} to {max(row['accuracy']):.3f}; "
               f"first words {statistics.median(row['first']):.2f}; {row['seconds']:.0f} s", flush=True)
-        if arguments.output:
-            text = json.dumps(result, indent=1, ensure_ascii=False)
-            arguments.output.write_text(text + "\n", encoding="utf8")
+        save(result, arguments.output)
 
 
 if __name__ == "__main__":

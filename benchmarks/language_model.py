@@ -8,18 +8,13 @@ Data are Penn Treebank or WikiText-2, from the catalogue: the network, or a fold
 A run keeps its state in a file and goes on from it, so that it can be cut into several: start it again with the same
 arguments. Merity et al. 2017 report 60.0 / 57.3 (validation / test) for Penn Treebank, 68.6 / 65.8 for WikiText-2.
 """
-import argparse
-import json
 import math
-import os
-import platform
-import sys
 import time
 from functools import partial
 from pathlib import Path
 
 import torch
-from loop_overhead import commit, processor
+from frame import frame, make_parser, save
 
 from fastcourse.core import DataLoaders, default_device, seed_everything
 from fastcourse.data.readers import penn_treebank, wikitext2
@@ -93,7 +88,7 @@ def train(learn, arguments):
 
 
 def main():
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser = make_parser(__doc__)
     parser.add_argument("data", choices=DATA, help="the text")
     parser.add_argument("--recipe", choices=["one-cycle", "nt-asgd"], default="one-cycle", help="(default one-cycle)")
     parser.add_argument("--epochs", type=int, default=90, help="(default 90; the paper takes 500 and 750)")
@@ -108,7 +103,6 @@ def main():
     parser.add_argument("--bf16", action="store_true", help="forward and backward in bfloat16")
     parser.add_argument("--seed", type=int, default=42, help="(default 42)")
     parser.add_argument("--state", type=Path, required=True, help="file that keeps the state; resumed if it exists")
-    parser.add_argument("--output", type=Path, help="write the result as JSON to this file")
     arguments = parser.parse_args()
     seconds = Seconds()
     learn, test, decay = make_learner(arguments, seconds)
@@ -116,20 +110,16 @@ def main():
     total = seconds.total
     test_loss = evaluate(learn, test)["valid_loss"]
     device = default_device()
-    card = torch.cuda.get_device_name() if device.type == "cuda" else "no GPU"
     valid = [round(epoch["perplexity"], 2) for epoch in learn.history]
     settings = {name: value for name, value in vars(arguments).items() if name not in ("state", "output")}
-    result = dict(
-        what="perplexity after each epoch on the validation text, at the end on the test text; seconds of training",
-        command=" ".join(["python", "benchmarks/language_model.py", *sys.argv[1:]]), commit=commit(),
-        hardware=f"{card}; {processor()}, {os.cpu_count()} cores", device=device.type,
-        versions=dict(python=platform.python_version(), torch=torch.__version__),
+    result = frame(
+        "perplexity after each epoch on the validation text, at the end on the test text; seconds of training",
+        device=device.type,
         settings=settings | dict(weight_decay=decay), valid=valid, test=round(math.exp(test_loss), 2),
         seconds=round(total), tokens_per_second=round(learn.dls.train.x.size * len(valid) / total))
     print(f"{arguments.data}, {arguments.recipe}: validation {valid[-1]}, test {result['test']}, {total:.0f} s, "
           f"{result['tokens_per_second']} tokens/s")
-    if arguments.output:
-        arguments.output.write_text(json.dumps(result, indent=1, ensure_ascii=False) + "\n", encoding="utf8")
+    save(result, arguments.output)
 
 
 if __name__ == "__main__":

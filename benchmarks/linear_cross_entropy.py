@@ -8,17 +8,13 @@ The times are medians over turns of the processor time of this process, with one
 version within a turn. The memory is measured in a process of its own for each version: by how much one step raises the
 peak of what the process holds.
 """
-import argparse
-import json
-import os
-import platform
 import subprocess
 import sys
 from functools import partial
 from pathlib import Path
 
 import torch
-from loop_overhead import commit, processor
+from frame import frame, make_parser, save
 from torch import nn
 from torch.nn import functional as F
 from turns import compare, take_turns
@@ -100,26 +96,22 @@ def measure(size, num_turns):
 
 
 def main():
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser = make_parser(__doc__)
     parser.add_argument("--sizes", nargs="*", choices=SIZES, default=[name for name in SIZES if name != "tiny"],
                         help="tokens, features and words (default: all but tiny)")
     parser.add_argument("--turns", type=int, default=15, help="turns that are measured, at least 2 (default 15)")
-    parser.add_argument("--output", type=Path, help="write the result as JSON to this file")
     arguments = parser.parse_args()
     torch.set_num_threads(1)
-    result = dict(
-        what="milliseconds of processor time of a step, ratio to two operations within a turn, MiB of memory it takes",
-        command=" ".join(["python", "benchmarks/linear_cross_entropy.py", *sys.argv[1:]]), commit=commit(), seed=SEED,
-        hardware=f"{processor()}, {os.cpu_count()} cores", threads=1,
-        versions=dict(python=platform.python_version(), torch=torch.__version__), turns=arguments.turns,
+    result = frame(
+        "milliseconds of processor time of a step, ratio to two operations within a turn, MiB of memory it takes",
+        seed=SEED, turns=arguments.turns,
         goal_memory=round(GOAL_MEMORY, 4), sizes={})
     for size in arguments.sizes:
         rows = measure(size, arguments.turns)
         result["sizes"][size] = dict(zip(("tokens", "features", "words"), SIZES[size])) | dict(rows=rows)
         for version, row in rows.items():
             print(f"{size:10} {version:16} {row}", flush=True)
-    if arguments.output:
-        arguments.output.write_text(json.dumps(result, indent=1, ensure_ascii=False) + "\n", encoding="utf8")
+    save(result, arguments.output)
 
 
 if __name__ == "__main__":

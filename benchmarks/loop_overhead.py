@@ -1,25 +1,23 @@
 """What a batch costs in the Learner beyond the bare loop.
 
-A 784-50-10 net on random data in memory, batches of 64, SGD. Three loops take turns (A B C A B C ...) on the same data:
+A 784-50-10 net on random data in memory, batches of 64, SGD. The loops take turns (A B C A B C ...) on the same data:
 the bare loop, the learner alone, and the learner with a recorder, a metric and a progress bar. The bare loop trains and
-computes the validation loss, and keeps no result. The bar draws into a null device: its formatting is paid for.
+computes the validation loss, and keeps no result. The bar draws into a null device: its formatting is paid for. Where
+fastai and Lightning are installed they take part, with their recorders, the same metric, and loaders of ours, as theirs
+cost more; fastai draws no bar, and of Lightning only the epochs are counted, not the start of its trainer.
 
-The figure is the median over epochs of the difference within a turn, divided by the number of batches. Torch computes
-with one thread: the loop's own work is Python's, and a second thread would only let other programs disturb more.
+The figure is the median over epochs of the difference within a turn, divided by the number of batches. It is the time
+of the processor, with one thread, so that other programs on the machine disturb little.
 """
-import argparse
-import json
+import logging
 import os
-import platform
-import shutil
 import statistics
-import subprocess
-import sys
 import time
 from functools import partial
-from pathlib import Path
 
 import torch
+from frame import frame, make_parser, save
+from peers import is_installed, peer
 from torch import nn
 from torch.nn import functional as F
 from tqdm import tqdm
@@ -28,7 +26,6 @@ from fastcourse.core import DataLoaders, TensorLoader, seed_everything
 from fastcourse.training.callbacks import ProgressBar, Recorder
 from fastcourse.training.learner import Learner, accuracy
 
-ROOT = Path(__file__).resolve().parent.parent
 FULL = "learner, recorder, metric, bar"
 GOAL_MICROSECONDS = 60  # that FULL adds to the bare loop
 SEED = 42
@@ -64,8 +61,86 @@ def bare_epoch(model, opt, dls):
             F.cross_entropy(model(x), y)
 
 
+def fastai_epoch(dls):
+    "An epoch of fastai's learner with its recorder, our metric and no bar, on the batches of our loaders."
+    learner, core = peer("fastai.learner"), peer("fastai.data.core")
+
+    class Batches:
+        device, bs = "cpu", BATCH_SIZE
+
+        def __init__(self, loader):
+            self.loader = loader
+
+        def __len__(self):
+            return len(self.loader)
+
+        def __iter__(self):
+            return iter(self.loader)
+
+        def to(self, device):
+            return self
+
+    loaders = core.DataLoaders(Batches(dls.train), Batches(dls.valid))
+    metrics = peer("fastai.metrics")
+    learn = learner.Learner(loaders, make_model(), loss_func=F.cross_entropy, lr=0.1, metrics=metrics.accuracy,
+                            opt_func=peer("fastai.optimizer").SGD)
+
+    def run():
+        with learn.no_logging():
+            learn.fit(1)
+    return run
+
+
+def lightning_module(lightning):
+    class Net(lightning.LightningModule):
+        "The net with its loss, logged as its users do."
+        def __init__(self):
+            super().__init__()
+            self.model = make_model()
+
+        def training_step(self, batch, index):
+            loss = F.cross_entropy(self.model(batch[0]), batch[1])
+            self.log("train_loss", loss)
+            return loss
+
+        def validation_step(self, batch, index):
+            preds = self.model(batch[0])
+            self.log("valid_loss", F.cross_entropy(preds, batch[1]))
+            self.log("accuracy", (preds.argmax(1) == batch[1]).float().mean())
+
+        def configure_optimizers(self):
+            return torch.optim.SGD(self.parameters(), 0.1)
+    return Net()
+
+
+def lightning_epoch(dls):
+    "An epoch of Lightning's trainer; returns the seconds of its loops alone."
+    lightning = peer("lightning")
+    logging.getLogger("lightning.pytorch").setLevel(logging.ERROR)
+    module = lightning_module(lightning)
+
+    class Watch(lightning.Callback):
+        def on_train_epoch_start(self, trainer, module):
+            self.start = time.process_time()
+
+        def on_train_epoch_end(self, trainer, module):
+            self.seconds = time.process_time() - self.start
+
+    def run():
+        watch = Watch()
+        trainer = lightning.Trainer(max_epochs=1, accelerator="cpu", logger=False, enable_checkpointing=False,
+                                    enable_model_summary=False, enable_progress_bar=False, num_sanity_val_steps=0,
+                                    callbacks=[watch])
+        trainer.fit(module, dls.train, dls.valid)
+        return watch.seconds
+    return run
+
+
+PEERS = {"fastai": fastai_epoch, "lightning": lightning_epoch}
+
+
 def make_loops(dls):
-    "Name -> a function that trains and validates one epoch."
+    "Name -> a function that trains and validates one epoch, and may return its seconds."
     model = make_model()
     loops = {"bare": partial(bare_epoch, model, torch.optim.SGD(model.parameters(), 0.1), dls)}
     null_bar = partial(tqdm, file=open(os.devnull, "w", encoding="utf8"), leave=False)
@@ -73,7 +148,7 @@ def make_loops(dls):
     for name, kwargs in extras.items():
         learn = Learner(make_model(), dls, F.cross_entropy, torch.optim.SGD, 0.1, **kwargs)
         loops[name] = partial(learn.fit, 1)
-    return loops
+    return loops | {name: make(dls) for name, make in PEERS.items() if is_installed(name)}
 
 
 def measure(num_epochs):
@@ -83,9 +158,10 @@ def measure(num_epochs):
     times = {name: [] for name in loops}
     for _ in range(num_epochs + 2):
         for name, run in loops.items():
-            start = time.perf_counter()
-            run()
-            times[name].append((time.perf_counter() - start) * 1e6 / (TRAIN_BATCHES + VALID_BATCHES))
+            start = time.process_time()
+            seconds = run()
+            seconds = time.process_time() - start if seconds is None else seconds
+            times[name].append(seconds * 1e6 / (TRAIN_BATCHES + VALID_BATCHES))
     return {name: values[2:] for name, values in times.items()}
 
 
@@ -99,39 +175,19 @@ def summarize(times):
     return rows
 
 
-def processor():
-    "The processor's name, as the system gives it."
-    info = Path("/proc/cpuinfo")
-    lines = info.read_text().splitlines() if info.exists() else []
-    names = [line.split(":", 1)[1].strip() for line in lines if line.startswith("model name")]
-    return names[0] if names else platform.processor()
-
-
-def commit():
-    "The commit that is checked out, marked where files differ from it."
-    git = shutil.which("git")
-    describe = [git, "describe", "--always", "--dirty"]
-    return git and subprocess.run(describe, cwd=ROOT, capture_output=True, text=True).stdout.strip() or "unknown"
-
-
 def main():
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser = make_parser(__doc__)
     parser.add_argument("--epochs", type=int, default=40, help="turns that are measured, at least 2 (default 40)")
-    parser.add_argument("--output", type=Path, help="write the result as JSON to this file")
     arguments = parser.parse_args()
-    result = dict(
-        what="microseconds per batch of the loop, 784-50-10, batch 64, training and validation",
-        command=" ".join(["python", "benchmarks/loop_overhead.py", *sys.argv[1:]]), commit=commit(), seed=SEED,
-        hardware=f"{processor()}, {os.cpu_count()} cores", threads=1,
-        versions=dict(python=platform.python_version(), torch=torch.__version__),
+    result = frame(
+        "microseconds per batch of the loop, 784-50-10, batch 64, training and validation",
+        "fastai", "lightning", seed=SEED,
         epochs=arguments.epochs, loops=summarize(measure(arguments.epochs)), goal_microseconds=GOAL_MICROSECONDS)
     for name, row in result["loops"].items():
         print(f"{name:32} {row['microseconds']:7.1f} µs a batch, {row['added']:+7.1f} µs, {row['added_quartiles']}")
     met = result["loops"][FULL]["added"] <= GOAL_MICROSECONDS
     print(f"The goal, at most {GOAL_MICROSECONDS:+} µs for the last of them, is {'met' if met else 'missed'}.")
-    if arguments.output:
-        text = json.dumps(result, indent=1, ensure_ascii=False)
-        arguments.output.write_text(text + "\n", encoding="utf8")
+    save(result, arguments.output)
 
 
 if __name__ == "__main__":

@@ -6,17 +6,11 @@ cycle on batches of 64 rows and 16 words, at two rates. Further LSTMs begin with
 What is reported for a rung is the validation accuracy after ten epochs and after the last one, for each seed. Torch
 computes with one thread.
 """
-import argparse
-import json
-import os
-import platform
 import statistics
-import sys
 import time
-from pathlib import Path
 
 import torch
-from loop_overhead import commit, processor
+from frame import frame, make_parser, save
 from torch.nn import functional as F
 
 from fastcourse.core import seed_everything
@@ -47,19 +41,15 @@ def train(cell, lr, bias, num_epochs, seed):
 
 
 def main():
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser = make_parser(__doc__)
     parser.add_argument("--seeds", type=int, default=5, help="how many (default 5)")
     parser.add_argument("--epochs", type=int, default=15, help="of a training (default 15)")
     parser.add_argument("--rungs", nargs="*", choices=RUNGS, default=[*RUNGS], help="which (default: all)")
-    parser.add_argument("--output", type=Path, help="write the result as JSON to this file")
     arguments = parser.parse_args()
     torch.set_num_threads(1)
     start = time.process_time()
-    result = dict(
-        what="validation accuracy on Human Numbers after ten epochs and after the last epoch, for each seed",
-        command=" ".join(["python", "benchmarks/lstm_rungs.py", *sys.argv[1:]]), commit=commit(),
-        hardware=f"{processor()}, {os.cpu_count()} cores", threads=1,
-        versions=dict(python=platform.python_version(), torch=torch.__version__),
+    result = frame(
+        "validation accuracy on Human Numbers after ten epochs and after the last epoch, for each seed",
         seeds=[*range(arguments.seeds)], epochs=arguments.epochs, rungs={})
     for name in arguments.rungs:
         curves = [train(*RUNGS[name], arguments.epochs, seed) for seed in range(arguments.seeds)]
@@ -69,8 +59,7 @@ def main():
         print(f"{name:26} median after ten {statistics.median(tenth):.3f}, at the end {statistics.median(last):.3f}, "
               f"from {min(last):.3f} to {max(last):.3f}", flush=True)
     result["processor_seconds"] = round(time.process_time() - start)
-    if arguments.output:
-        arguments.output.write_text(json.dumps(result, indent=1, ensure_ascii=False) + "\n", encoding="utf8")
+    save(result, arguments.output)
 
 
 if __name__ == "__main__":

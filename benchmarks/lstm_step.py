@@ -9,16 +9,10 @@ The figure is the median over turns of the ratio within a turn, to nn.LSTM. Torc
 measured is the processor time of this process, so that other programs on the machine disturb little. As the layers do
 not all ask the same library for their matrix products, the largest of these is measured with both.
 """
-import argparse
-import json
-import os
-import platform
-import sys
 from functools import partial
-from pathlib import Path
 
 import torch
-from loop_overhead import commit, processor
+from frame import frame, make_parser, save
 from torch import nn
 from torch.nn import functional as F
 from turns import compare, take_turns
@@ -81,16 +75,12 @@ def measure_steps(num_turns, batch, time, size):
 
 
 def main():
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser = make_parser(__doc__)
     parser.add_argument("--turns", type=int, default=30, help="turns that are measured, at least 2 (default 30)")
-    parser.add_argument("--output", type=Path, help="write the result as JSON to this file")
     arguments = parser.parse_args()
     torch.set_num_threads(1)
-    result = dict(
-        what="milliseconds of processor time of a training step, float32; ratio to nn.LSTM within a turn",
-        command=" ".join(["python", "benchmarks/lstm_step.py", *sys.argv[1:]]), commit=commit(), seed=SEED,
-        hardware=f"{processor()}, {os.cpu_count()} cores", threads=1,
-        versions=dict(python=platform.python_version(), torch=torch.__version__),
+    result = frame(
+        "milliseconds of processor time of a training step, float32; ratio to nn.LSTM within a turn", seed=SEED,
         capability=torch.backends.cpu.get_cpu_capability(), turns=arguments.turns,
         goal_ratio=GOAL_RATIO, sizes={})
     for name, sizes in SIZES.items():
@@ -101,9 +91,7 @@ def main():
             print(f"  {work:24} {row['milliseconds']:7.1f} ms, ratio {row['ratio']:.3f}, {row['ratio_quartiles']}")
     met = result["sizes"]["wide"]["layers"]["one operation"]["ratio"] <= GOAL_RATIO
     print(f"The goal, one operation in at most {GOAL_RATIO} times nn.LSTM, is {'met' if met else 'missed'}.")
-    if arguments.output:
-        text = json.dumps(result, indent=1, ensure_ascii=False)
-        arguments.output.write_text(text + "\n", encoding="utf8")
+    save(result, arguments.output)
 
 
 if __name__ == "__main__":

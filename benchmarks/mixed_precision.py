@@ -16,18 +16,12 @@ memory that one turn takes beside the other versions' weights, and the training 
 Then each version trains an xresnet18 on the generated scenes from several seeds, and the accuracies on 1,000 pictures
 that were held out stand beside those of fp32.
 """
-import argparse
 import gc
-import json
-import os
-import platform
 import statistics
-import sys
 import time
-from pathlib import Path
 
 import torch
-from loop_overhead import commit, processor
+from frame import frame, make_parser, save
 from torch import nn
 from torch.nn import functional as F
 
@@ -153,22 +147,18 @@ def measure_accuracy(version, size, num_epochs, seed):
 
 
 def main():
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser = make_parser(__doc__)
     parser.add_argument("--size", choices=SIZES, default="full", help="of models and data (default full: for a GPU)")
     parser.add_argument("--turns", type=int, default=10, help="turns that are measured, at least 1 (default 10)")
     parser.add_argument("--batches", type=int, default=10, help="training steps of a turn (default 10)")
     parser.add_argument("--models", nargs="*", choices=MODELS, default=[*MODELS], help="which (default: all)")
     parser.add_argument("--epochs", type=int, default=5, help="of the trainings for accuracy (default 5)")
     parser.add_argument("--seeds", type=int, default=3, help="of the trainings for accuracy (default 3; 0: none)")
-    parser.add_argument("--output", type=Path, help="write the result as JSON to this file")
     arguments = parser.parse_args()
     device = default_device()
-    card = torch.cuda.get_device_name() if device.type == "cuda" else "no GPU"
-    result = dict(
-        what="milliseconds of a training step, its speed in relation to fp32 within a turn, peak memory, training loss",
-        command=" ".join(["python", "benchmarks/mixed_precision.py", *sys.argv[1:]]), commit=commit(), seed=SEED,
-        hardware=f"{card}; {processor()}, {os.cpu_count()} cores", device=device.type, size=SIZES[arguments.size],
-        versions=dict(python=platform.python_version(), torch=torch.__version__), turns=arguments.turns,
+    result = frame(
+        "milliseconds of a training step, its speed in relation to fp32 within a turn, peak memory, training loss",
+        device=device.type, seed=SEED, size=SIZES[arguments.size], turns=arguments.turns,
         models={}, accuracies={})
     for name in arguments.models:
         rows = measure(name, SIZES[arguments.size], arguments.turns, arguments.batches)
@@ -181,8 +171,7 @@ def main():
         row = result["accuracies"][version] = [
             measure_accuracy(version, SIZES[arguments.size], arguments.epochs, seed) for seed in range(arguments.seeds)]
         print(f"accuracy       {version:10} {row}", flush=True)
-    if arguments.output:
-        arguments.output.write_text(json.dumps(result, indent=1, ensure_ascii=False) + "\n", encoding="utf8")
+    save(result, arguments.output)
 
 
 if __name__ == "__main__":

@@ -6,18 +6,12 @@ foreach=True, its loop with foreach=False, and fused=True. All have the same ran
 
 The figure is the median over turns of the ratio within a turn, ours to PyTorch's. Torch computes with one thread.
 """
-import argparse
-import json
-import os
-import platform
 import statistics
-import sys
 import time
 from functools import partial
-from pathlib import Path
 
 import torch
-from loop_overhead import commit, processor
+from frame import frame, make_parser, save
 
 from fastcourse.core import seed_everything
 from fastcourse.training import optimizer
@@ -84,17 +78,13 @@ def summarize(times):
 
 
 def main():
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser = make_parser(__doc__)
     parser.add_argument("--turns", type=int, default=30, help="turns that are measured, at least 2 (default 30)")
     parser.add_argument("--models", nargs="*", choices=MODELS, default=[*MODELS], help="which (default: all)")
-    parser.add_argument("--output", type=Path, help="write the result as JSON to this file")
     arguments = parser.parse_args()
     torch.set_num_threads(1)
-    result = dict(
-        what="milliseconds of an optimizer's step, float32; ratio of ours to PyTorch's within a turn",
-        command=" ".join(["python", "benchmarks/optimizer_step.py", *sys.argv[1:]]), commit=commit(), seed=SEED,
-        hardware=f"{processor()}, {os.cpu_count()} cores", threads=1,
-        versions=dict(python=platform.python_version(), torch=torch.__version__),
+    result = frame(
+        "milliseconds of an optimizer's step, float32; ratio of ours to PyTorch's within a turn", seed=SEED,
         turns=arguments.turns, models={}, goal_ratio=GOAL_RATIO)
     for model in arguments.models:
         rows = result["models"][model] = {}
@@ -104,9 +94,7 @@ def main():
             print(f"{model:10} {name:5} {text}; ours to foreach {rows[name]['foreach']['ratio']:.3f}", flush=True)
     worst = max(row["foreach"]["ratio"] for rows in result["models"].values() for row in rows.values())
     print(f"The goal, at most {GOAL_RATIO} times foreach, is {'met' if worst <= GOAL_RATIO else 'missed'}.")
-    if arguments.output:
-        text = json.dumps(result, indent=1, ensure_ascii=False)
-        arguments.output.write_text(text + "\n", encoding="utf8")
+    save(result, arguments.output)
 
 
 if __name__ == "__main__":

@@ -10,20 +10,15 @@ written as JPEG to a temporary folder. Then:
 A CPU that computes and decodes has no core to spare, so its figures say little about a card's. There the share is the
 most that the card can have waited: it may have worked on while the loop fetched.
 """
-import argparse
 import gc
 import io
-import json
-import os
-import platform
-import sys
 import tempfile
 import time
 from itertools import islice
 from pathlib import Path
 
 import torch
-from loop_overhead import commit, processor
+from frame import frame, make_parser, save
 from PIL import Image
 from torch.nn import functional as F
 
@@ -89,7 +84,7 @@ def waiting(split, settings, num_batches, device):
 
 
 def main():
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser = make_parser(__doc__)
     parser.add_argument("--pictures", type=int, default=9469, help="that are written (default 9469)")
     parser.add_argument("--size", type=int, default=128, help="that the net sees (default 128)")
     parser.add_argument("--model", default="xresnet18", help="the net of the training (default xresnet18)")
@@ -98,11 +93,9 @@ def main():
     parser.add_argument("--workers", type=int, nargs="*", default=[0, 1, 2], help="numbers of workers (default 0 1 2)")
     parser.add_argument("--precision", default="fp32", help="of the training (default fp32)")
     parser.add_argument("--threads", type=int, default=1, help="of torch on a CPU (default 1)")
-    parser.add_argument("--output", type=Path, help="write the result as JSON to this file")
     arguments = parser.parse_args()
     torch.set_num_threads(arguments.threads)
     device = default_device()
-    card = f"{torch.cuda.get_device_name()}; " if device.type == "cuda" else ""
     settings = dict(size=arguments.size, stored_size=128, model=arguments.model, batch_size=arguments.batch_size,
                     precision=arguments.precision, seed=SEED, channels_last=device.type == "cuda")
     with tempfile.TemporaryDirectory() as folder:
@@ -126,15 +119,12 @@ def main():
         case = RunSettings(folder, workers=max(arguments.workers, default=0), **settings)
         trainings["in memory"] = waiting(split, case, arguments.batches, device)
         print("in memory", trainings["in memory"], f"{time.perf_counter() - start:.0f} s with decoding")
-    result = dict(
-        what="pictures per second from files, and the share of a training's time between batches",
-        command=" ".join(["python", "benchmarks/picture_pipeline.py", *sys.argv[1:]]), commit=commit(), seed=SEED,
-        hardware=f"{card}{processor()}, {os.cpu_count()} cores", device=device.type, threads=arguments.threads,
-        versions=dict(python=platform.python_version(), torch=torch.__version__), settings=settings,
+    result = frame(
+        "pictures per second from files, and the share of a training's time between batches", "pillow",
+        device=device.type, seed=SEED, settings=settings,
         batches=arguments.batches, pictures=arguments.pictures, megabytes=round(size / 1e6, 1),
         inspected_per_second=inspected, decoded_per_second=streams, trainings=trainings)
-    if arguments.output:
-        arguments.output.write_text(json.dumps(result, indent=1, ensure_ascii=False) + "\n", encoding="utf8")
+    save(result, arguments.output)
 
 
 if __name__ == "__main__":

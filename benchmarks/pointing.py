@@ -9,17 +9,11 @@ A seed decides the pictures, their order and the first weights. What is reported
     smooth          the hottest pixel of the smooth heat map is in the box
     off the middle  the same, among the pictures whose object does not lie over the middle
 """
-import argparse
-import json
-import os
-import platform
 import statistics
-import sys
 from collections import OrderedDict
-from pathlib import Path
 
 import torch
-from loop_overhead import commit, processor
+from frame import frame, make_parser, save
 from torch import nn
 from torch.nn import functional as F
 
@@ -51,25 +45,20 @@ def one_seed(seed, num_train, num_epochs):
 
 
 def main():
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser = make_parser(__doc__)
     parser.add_argument("--seeds", type=int, default=5, help="how many (default 5)")
     parser.add_argument("--pictures", type=int, default=4000, help="to learn from (default 4000)")
     parser.add_argument("--epochs", type=int, default=5, help="of training (default 5)")
-    parser.add_argument("--output", type=Path, help="write the result as JSON to this file")
     arguments = parser.parse_args()
     torch.set_num_threads(1)
     runs = [one_seed(seed, arguments.pictures, arguments.epochs) for seed in range(arguments.seeds)]
     shares = {name: [run[name] for run in runs] for name in runs[0]}
     for name, values in shares.items():
         print(f"{name:16} {statistics.median(values):.3f}, from {min(values):.3f} to {max(values):.3f}")
-    result = dict(
-        what="shares of 500 held-out pictures, for each seed",
-        command=" ".join(["python", "benchmarks/pointing.py", *sys.argv[1:]]), commit=commit(),
-        hardware=f"{processor()}, {os.cpu_count()} cores", threads=1,
-        versions=dict(python=platform.python_version(), torch=torch.__version__), seeds=[*range(arguments.seeds)],
+    result = frame(
+        "shares of 500 held-out pictures, for each seed", seeds=[*range(arguments.seeds)],
         pictures=arguments.pictures, epochs=arguments.epochs, shares=shares)
-    if arguments.output:
-        arguments.output.write_text(json.dumps(result, indent=1, ensure_ascii=False) + "\n", encoding="utf8")
+    save(result, arguments.output)
 
 
 if __name__ == "__main__":

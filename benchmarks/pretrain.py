@@ -8,7 +8,6 @@ is started again with the same arguments. It writes a model folder, with weights
 """
 import argparse
 import json
-import os
 import platform
 import random
 import sys
@@ -16,8 +15,8 @@ from functools import partial
 from pathlib import Path
 
 import torch
+from frame import commit, hardware
 from language_model import Seconds
-from loop_overhead import commit, processor
 
 from fastcourse.core import DataLoaders, seed_everything
 from fastcourse.data.docstrings import PACKAGES, docstring_text
@@ -62,7 +61,7 @@ def describe(arguments, learn, vocab_size, seconds):
     return dict(
         what="perplexity after each epoch on held-out files", commit=commit(), settings=settings, seed=SEED,
         command=" ".join(["python", "benchmarks/pretrain.py", *sys.argv[1:]]),
-        hardware=f"{processor()}, {os.cpu_count()} cores, one thread",
+        hardware=hardware() + ", one thread",
         versions=dict(python=platform.python_version(), torch=torch.__version__),
         vocab=vocab_size, tokens=learn.dls.train.x.size, seconds=seconds,
         valid=[round(epoch["perplexity"], 2) for epoch in learn.history])

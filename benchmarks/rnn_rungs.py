@@ -7,18 +7,12 @@ are one or two layers of the course's cells, with tanh or relu, and torch's firs
 What is reported for a rung is the validation accuracy after the last epoch, and the mean training loss of that epoch,
 for each seed. Torch takes one thread.
 """
-import argparse
-import json
-import os
-import platform
 import statistics
-import sys
 import time
 from functools import partial
-from pathlib import Path
 
 import torch
-from loop_overhead import commit, processor
+from frame import frame, make_parser, save
 from torch import nn
 from torch.nn import functional as F
 
@@ -84,18 +78,14 @@ def train(make_model, dls, num_epochs, lr, seed):
 
 def main():
     rungs = make_rungs()
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser = make_parser(__doc__)
     parser.add_argument("--seeds", type=int, default=5, help="how many (default 5)")
     parser.add_argument("--rungs", nargs="*", choices=rungs, default=[*rungs], help="which (default: all)")
-    parser.add_argument("--output", type=Path, help="write the result as JSON to this file")
     arguments = parser.parse_args()
     torch.set_num_threads(1)
     start = time.process_time()
-    result = dict(
-        what="validation accuracy on Human Numbers after the last epoch, and its training loss, for each seed",
-        command=" ".join(["python", "benchmarks/rnn_rungs.py", *sys.argv[1:]]), commit=commit(),
-        hardware=f"{processor()}, {os.cpu_count()} cores", threads=1,
-        versions=dict(python=platform.python_version(), torch=torch.__version__),
+    result = frame(
+        "validation accuracy on Human Numbers after the last epoch, and its training loss, for each seed",
         seeds=[*range(arguments.seeds)], rungs={})
     for name in arguments.rungs:
         make_model, dls, num_epochs, lr = rungs[name]
@@ -106,8 +96,7 @@ def main():
         loss = statistics.median(losses)
         print(f"{name:20} accuracy {middle:.3f}, from {low:.3f} to {high:.3f}; training loss {loss:.2f}", flush=True)
     result["processor_seconds"] = round(time.process_time() - start)
-    if arguments.output:
-        arguments.output.write_text(json.dumps(result, indent=1, ensure_ascii=False) + "\n", encoding="utf8")
+    save(result, arguments.output)
 
 
 if __name__ == "__main__":

@@ -12,20 +12,13 @@ table, the order and all first weights. What is reported is the root of the mean
 
 Torch takes one thread.
 """
-import argparse
-import json
-import os
-import platform
 import statistics
-import sys
 import time
 from functools import partial
-from pathlib import Path
 
 import numpy as np
-import sklearn
 import torch
-from loop_overhead import commit, processor
+from frame import frame, make_parser, save
 from sklearn.ensemble import HistGradientBoostingRegressor
 from torch.nn import functional as F
 
@@ -81,11 +74,10 @@ def one_seed(seed, num_rows, epochs):
 
 
 def main():
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser = make_parser(__doc__)
     parser.add_argument("--seeds", type=int, default=5, help="how many (default 5)")
     parser.add_argument("--rows", type=int, default=5000, help="of the table, a fifth of them held out (default 5000)")
     parser.add_argument("--epochs", type=int, default=12, help="of the network (default 12)")
-    parser.add_argument("--output", type=Path, help="write the result as JSON to this file")
     arguments = parser.parse_args()
     torch.set_num_threads(1)
     start = time.process_time()
@@ -93,16 +85,12 @@ def main():
     rows = {name: [round(run[name], 1) for run in runs] for name in runs[0]}
     for name, errors in rows.items():
         print(f"{name:16} {statistics.median(errors):.1f}, from {min(errors):.1f} to {max(errors):.1f}")
-    result = dict(
-        what="root of the mean squared error of the rents of held-out flats, in euros, for each seed",
-        command=" ".join(["python", "benchmarks/tables.py", *sys.argv[1:]]), commit=commit(),
-        hardware=f"{processor()}, {os.cpu_count()} cores", threads=1,
-        versions={"python": platform.python_version(), "torch": torch.__version__, "scikit-learn": sklearn.__version__},
+    result = frame(
+        "root of the mean squared error of the rents of held-out flats, in euros, for each seed", "scikit-learn",
         seeds=[*range(arguments.seeds)], table_rows=arguments.rows, epochs=arguments.epochs, settings=SETTINGS,
         rows={name: dict(median=statistics.median(errors), errors=errors) for name, errors in rows.items()},
         processor_seconds=round(time.process_time() - start))
-    if arguments.output:
-        arguments.output.write_text(json.dumps(result, indent=1, ensure_ascii=False) + "\n", encoding="utf8")
+    save(result, arguments.output)
 
 
 if __name__ == "__main__":

@@ -25,7 +25,6 @@ missing. Torch takes one thread.
 """
 import argparse
 import json
-import os
 import platform
 import shlex
 import statistics
@@ -37,7 +36,7 @@ from pathlib import Path
 from zlib import crc32
 
 import torch
-from loop_overhead import commit, processor
+from frame import commit, hardware
 from sklearn.feature_extraction.text import TfidfVectorizer
 from sklearn.linear_model import LogisticRegression
 from sklearn.pipeline import make_pipeline
@@ -221,7 +220,7 @@ def main():
     result = dict(
         what="share of wrong answers on held-out texts", settings=settings, commit=commit(), threads=1,
         command=shlex.join(["python", "benchmarks/text_transfer.py", *sys.argv[1:]]),
-        hardware=f"{processor()}, {os.cpu_count()} cores",
+        hardware=hardware(),
         versions=dict(python=platform.python_version(), torch=torch.__version__),
         recipe=RECIPE, scratch=SCRATCH, cells={})
     if arguments.output.exists():

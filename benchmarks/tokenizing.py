@@ -8,19 +8,13 @@ does; spaCy is imported before it.
 The texts are those of IMDb, where the catalogue finds them (see the lesson "Catalogue"), else prose of docstrings.
 Measured is wall time, and for one process the time of the processor as well.
 """
-import argparse
-import json
 import multiprocessing
-import os
-import platform
 import statistics
 import sys
 import time
-from importlib.metadata import version
 from importlib.util import find_spec
-from pathlib import Path
 
-from loop_overhead import commit, processor
+from frame import frame, make_parser, save
 
 GOAL = 3.5  # times fastai's documents per second, one process
 GOAL_TWO = 3.0  # the same with two processes
@@ -97,11 +91,10 @@ def fresh(*arguments):
 
 
 def main():
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser = make_parser(__doc__)
     parser.add_argument("--texts", type=int, default=4000, help="how many (default 4000)")
     parser.add_argument("--turns", type=int, default=3, help="of all methods (default 3)")
     parser.add_argument("--processes", type=int, nargs="*", default=[1, 2], help="default 1 2")
-    parser.add_argument("--output", type=Path, help="write the result as JSON to this file")
     arguments = parser.parse_args()
     methods = [name for name in METHODS if name != "fastai" or find_spec("fastai")]
     rows = [(name, n) for n in arguments.processes for name in methods if n == 1 or name != "bare spaCy"]
@@ -111,13 +104,9 @@ def main():
             found[row].append(fresh(*row, arguments.texts))
             print(*row, {key: round(found[row][-1][key]) for key in ("wall", "cpu")}, file=sys.stderr, flush=True)
     texts, source = load_texts(arguments.texts)
-    packages = ["spacy", *(["fastai"] if "fastai" in methods else [])]
-    result = dict(
-        what="documents per second, medians over the turns", texts=len(texts), source=source,
+    result = frame(
+        "documents per second, medians over the turns", "spacy", "fastai", texts=len(texts), source=source,
         letters_per_text=round(sum(map(len, texts)) / len(texts)), turns=arguments.turns,
-        command=" ".join(["python", "benchmarks/tokenizing.py", *sys.argv[1:]]), commit=commit(),
-        hardware=f"{processor()}, {os.cpu_count()} cores",
-        versions=dict(python=platform.python_version(), **{name: version(name) for name in packages}),
         goal=GOAL, goal_two=GOAL_TWO, rows=[])
     for (name, n), runs in found.items():
         wall, cpu = (round(statistics.median(run[key] for run in runs)) for key in ("wall", "cpu"))
@@ -131,8 +120,7 @@ def main():
                 row["same_tokens"] = sum(map(str.__eq__, runs[0]["digests"], found["fastai", n][0]["digests"]))
         result["rows"].append(row)
         print(row, flush=True)
-    if arguments.output:
-        arguments.output.write_text(json.dumps(result, indent=1, ensure_ascii=False) + "\n", encoding="utf8")
+    save(result, arguments.output)
 
 
 if __name__ == "__main__":

@@ -4,19 +4,15 @@ Files with a text a line are written for each size, of IMDb where the catalogue 
 again and again with another word in each text, so that new words never cease. Each is tokenized in a process of its own
 that keeps no tokens, with two workers. Reported are the peak of that process and of its largest worker (Linux only).
 """
-import argparse
-import json
 import multiprocessing
 import os
-import platform
 import sys
 import tempfile
 import time
-from importlib.metadata import version
 from itertools import count
 from pathlib import Path
 
-from loop_overhead import commit, processor
+from frame import frame, make_parser, save
 from tokenizing import load_texts
 
 NUM_WORKERS = 2
@@ -73,26 +69,21 @@ def measure(path):
 
 
 def main():
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser = make_parser(__doc__)
     parser.add_argument("--megabytes", type=float, nargs="*", default=[10, 100, 1000], help="default 10 100 1000")
-    parser.add_argument("--output", type=Path, help="write the result as JSON to this file")
     arguments = parser.parse_args()
     if sys.platform != "linux":
         parser.error("peaks of memory are read from /proc, which only Linux has")
     texts, source = load_texts(25_000)
-    result = dict(
-        what="peaks of memory in MiB by the size of the file in MB", source=source,
-        command=" ".join(["python", "benchmarks/tokenizing_memory.py", *sys.argv[1:]]), commit=commit(),
-        hardware=f"{processor()}, {os.cpu_count()} cores", workers=NUM_WORKERS,
-        versions=dict(python=platform.python_version(), spacy=version("spacy")), rows={})
+    result = frame(
+        "peaks of memory in MiB by the size of the file in MB", "spacy", source=source, workers=NUM_WORKERS, rows={})
     for megabytes in arguments.megabytes:
         with tempfile.TemporaryDirectory() as folder:
             path = Path(folder) / "texts.txt"
             write_file(path, texts, megabytes)
             row = result["rows"][f"{megabytes:g}"] = in_fresh_process(measure, path)
         print(f"{megabytes:g} MB: {row}", flush=True)
-        if arguments.output:
-            arguments.output.write_text(json.dumps(result, indent=1, ensure_ascii=False) + "\n", encoding="utf8")
+        save(result, arguments.output)
 
 
 if __name__ == "__main__":

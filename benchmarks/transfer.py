@@ -13,18 +13,12 @@ signs at dusk from few labels, with 32 × 32 pixels. A seed decides the pictures
 "by lamp": the same signs, with the colour of the light at dusk divided out. What is reported is the accuracy on 1,000
 pictures after the last epoch. Torch takes one thread.
 """
-import argparse
 import copy
-import json
-import os
-import platform
 import statistics
-import sys
 import time
-from pathlib import Path
 
 import torch
-from loop_overhead import commit, processor
+from frame import frame, make_parser, save
 from torch.nn import functional as F
 
 from fastcourse.core import seed_everything
@@ -96,11 +90,10 @@ def one_seed(seed, num_shapes, settings):
 
 
 def main():
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser = make_parser(__doc__)
     parser.add_argument("--seeds", type=int, default=5, help="how many (default 5)")
     parser.add_argument("--shapes", type=int, default=4000, help="pictures to learn the shapes from (default 4000)")
     parser.add_argument("--epochs", type=int, default=12, help="for 600 labels; twice as many for 150 (default 12)")
-    parser.add_argument("--output", type=Path, help="write the result as JSON to this file")
     arguments = parser.parse_args()
     torch.set_num_threads(1)
     start, epochs = time.process_time(), arguments.epochs
@@ -111,15 +104,11 @@ def main():
         for way, shares in ways.items():
             low, middle, high = min(shares), statistics.median(shares), max(shares)
             print(f"{name:20} {way:24} accuracy {middle:.3f}, from {low:.3f} to {high:.3f}")
-    result = dict(
-        what="validation accuracy after the last epoch, for each seed",
-        command=" ".join(["python", "benchmarks/transfer.py", *sys.argv[1:]]), commit=commit(),
-        hardware=f"{processor()}, {os.cpu_count()} cores", threads=1,
-        versions=dict(python=platform.python_version(), torch=torch.__version__),
+    result = frame(
+        "validation accuracy after the last epoch, for each seed",
         seeds=[*range(arguments.seeds)], shapes=arguments.shapes, epochs=settings, lr=LR, tasks=tasks,
         processor_seconds=round(time.process_time() - start))
-    if arguments.output:
-        arguments.output.write_text(json.dumps(result, indent=1, ensure_ascii=False) + "\n", encoding="utf8")
+    save(result, arguments.output)
 
 
 if __name__ == "__main__":

@@ -13,20 +13,13 @@ printed and recorded. The figures are medians over turns of the time of a step a
 ours, in the same order of memory; above 1, ours is faster. Ratios are of the time that the processor spent on this
 process (of one thread), as other programs may be at work on the machine, and of the time on the clock.
 """
-import argparse
-import json
-import os
-import platform
 import statistics
-import sys
 import time
 from functools import partial
 from importlib import import_module
-from importlib.metadata import version
-from pathlib import Path
 
 import torch
-from loop_overhead import commit, processor
+from frame import frame, make_parser, save
 from torch import nn
 from torch.nn import functional as F
 
@@ -99,35 +92,19 @@ def measure(num_turns, num_pixels, batch_size):
     return {name: rows[name] for name in NETS}
 
 
-def peer_versions():
-    found = {}
-    for name in ("fastai", "timm"):
-        try:
-            found[name] = version(name)
-        except ImportError:
-            continue
-    return found
-
-
 def main():
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser = make_parser(__doc__)
     parser.add_argument("--turns", type=int, default=20, help="turns that are measured, at least 2 (default 20)")
     parser.add_argument("--pixels", type=int, default=64, help="height and width of the pictures (default 64)")
     parser.add_argument("--batch-size", type=int, default=64, help="pictures of a step (default 64)")
     parser.add_argument("--threads", type=int, default=1, help="of torch (default 1)")
-    parser.add_argument("--output", type=Path, help="write the result as JSON to this file")
     arguments = parser.parse_args()
     torch.set_num_threads(arguments.threads)
     rows = measure(arguments.turns, arguments.pixels, arguments.batch_size)
     for name, row in rows.items():
         print(f"{name:20} {row}", flush=True)
-    if arguments.output:
-        result = dict(
-            what="milliseconds of a training step of xresnet18, and their ratio to ours within a turn",
-            command=" ".join(["python", "benchmarks/xresnet_step.py", *sys.argv[1:]]), commit=commit(), seed=SEED,
-            hardware=f"{processor()}, {os.cpu_count()} cores", threads=arguments.threads, turns=arguments.turns,
-            versions=dict(python=platform.python_version(), torch=torch.__version__, **peer_versions()), nets=rows)
-        arguments.output.write_text(json.dumps(result, indent=1, ensure_ascii=False) + "\n", encoding="utf8")
+    save(frame("milliseconds of a training step of xresnet18, and their ratio to ours within a turn", "fastai", "timm",
+               seed=SEED, turns=arguments.turns, nets=rows), arguments.output)
 
 
 if __name__ == "__main__":
