@@ -65,3 +65,12 @@ def test_pictures_are_there_and_have_words():
 def test_every_figure_is_shown():
     shown = {address.rpartition("/")[2] for _, _, address in pictures()}
     assert {f"{name}.svg" for name in FIGURES} <= shown
+
+@pytest.mark.parametrize("path", NOTEBOOKS, ids=lambda path: path.stem)
+def test_no_lesson_shows_a_picture_twice(path):
+    seen = {}
+    for cell in read_notebook(path)["cells"]:
+        for output in cell.get("outputs", []):
+            if png := "".join(output.get("data", {}).get("image/png", "")):
+                first = seen.setdefault(png, cell["id"])
+                assert first == cell["id"], f"{path.name}: cells {first} and {cell['id']} show the same picture"
