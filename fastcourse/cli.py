@@ -4,7 +4,7 @@
 
 # %% auto #0
 __all__ = ['option_help', 'parameter', 'settings_parameters', 'with_signature', 'more_parameters', 'use_mirror', 'summary',
-           'training_command', 'asking_command', 'text_commands', 'make_app']
+           'training_command', 'asking_command', 'ablate_texts', 'ablation_summary', 'text_commands', 'make_app']
 
 # %% ../nbs/70_commands.ipynb #b7ef0259
 import inspect
@@ -16,10 +16,12 @@ from typing import TYPE_CHECKING, Any
 
 from . import __version__
 from .data.archives import DataError
+from .text.ablation import AblateSettings, ablate_file, error_curves, error_table
 from .study.doctor import add_course_commands
 from .text.runs import ClassifySettings, FinetuneSettings, PretrainSettings, finetune_model, pretrain_model
 from .text.verdicts import EvaluateSettings, PredictSettings, evaluate_file, predict_file, train_classifier
 from .training.callbacks import ProgressBar
+from .training.events import Callback
 
 if TYPE_CHECKING: from typer import Typer
 
@@ -102,11 +104,12 @@ def training_command(
     kind:type,       # of its settings
     train:Callable,  # of settings, resume and cbs; returns a result
     help:str,
+    tell:Callable=summary,  # of the result: what is printed at the end
 )->Callable:
     "A step that trains, for typer."
     def run(resume, quiet, mirror, **values):
         use_mirror(mirror)
-        print(summary(train(kind(**values), resume, [] if quiet else [ProgressBar()])))
+        print(tell(train(kind(**values), resume, [] if quiet else [ProgressBar()])))
     more = more_parameters(resume="go on with a run that was broken off", quiet="no bar, and no line for each epoch")
     return with_signature(run, [*settings_parameters(kind), *more], step, help)
 
@@ -130,6 +133,21 @@ def asking_command(
     first = parameter("models", list[str], models)
     return with_signature(run, [first, *settings_parameters(kind), *more_parameters(quiet="no bar")], step, help)
 
+# %% ../nbs/70_commands.ipynb #922ad4c2
+def ablate_texts(
+    settings:AblateSettings, resume:bool,
+    cbs:Sequence[Callback],   # of the language models' trainings; none: no bar for the cells either
+)->dict[str, Any]:
+    "An ablation with a bar in a terminal."
+    return ablate_file(settings, resume, cbs, progress=bool(cbs) and sys.stderr.isatty())
+
+def ablation_summary(
+    result:dict[str, Any],  # of an ablation
+)->str:
+    "The table, and where it is."
+    counts = f"{result['data']['train']:,} texts, {len(result['cells']):,} cells"
+    return f"{error_table(error_curves(result['cells']))}\n{counts}; {result['settings']['output']}"
+
 # %% ../nbs/70_commands.ipynb #d651db87
 def text_commands()->"Typer":
     "fastcourse text …"
@@ -151,6 +169,10 @@ def text_commands()->"Typer":
         asking_command("evaluate", EvaluateSettings, evaluate_file,
                        "Judge classifiers by texts whose labels are known.\n\n"
                        "Example: fastcourse text evaluate model backwards test.csv result.json"),
+        training_command("ablate", AblateSettings, ablate_texts,
+                         "What each part of the recipe is worth, and how many labels it takes.\n\n"
+                         "Example: fastcourse text ablate reviews.csv table --labels 50,100,500 --parts rates",
+                         ablation_summary),
     ]
     for step in steps: app.command(step.__name__)(step)
     return app

@@ -10,13 +10,14 @@ import pytest
 from project import ROOT, settings
 
 from fastcourse.cli import main
+from fastcourse.text.ablation import AblateSettings
 from fastcourse.text.files import made_up_reviews
 from fastcourse.text.runs import ClassifySettings, FinetuneSettings, PretrainSettings, step_command
 from fastcourse.text.verdicts import EvaluateSettings, PredictSettings
 
 TINY = "--embed-size 8 --hidden-size 8 --num-layers 1 --threads 1 --device cpu --start none".split()
 KINDS = dict(pretrain=PretrainSettings, finetune=FinetuneSettings, classify=ClassifySettings, predict=PredictSettings,
-             evaluate=EvaluateSettings)
+             evaluate=EvaluateSettings, ablate=AblateSettings)
 
 
 def start(*words):
@@ -105,6 +106,11 @@ def test_killed_and_resumed(home, model, tmp_path):
     (["text", "classify", "reviews", "x", "--device", "gpu"], "device must be one of auto, cpu, cuda, mps, got 'gpu'"),
     (["text", "classify", "reviews", "x", "--precision", "fp16", "--device", "cpu"], "got 'fp16': it needs a GPU"),
     (["text", "finetune", "reviews", "x", "--schedule", "onecycle"], "did you mean 'one_cycle'?"),
+    (["text", "ablate", "reviews", "x", "--parts", "rate"], "did you mean 'rates'?"),
+    (["text", "ablate", "reviews", "x", "--labels", "5O"], "labels must be whole numbers of at least 2"),
+    (["text", "ablate", "reviews", "x", "--labels", "9000"], "one a class, to the 901 texts to train on, got 9000"),
+    (["text", "ablate", "reviews", "x", "--reading", "0", "--parts", "finetuning"], "of those of this recipe"),
+    (["text", "ablate", "reviews", "x", "--separator", ";"], "separator must be empty"),
     (["text", "classify", "reviews", "x", "--start", "wikipedia"], "start must be a folder of a language model"),
     (["text", "classify", "imbd", "x", "--start", "none"], "did you mean 'imdb'?"),
     (["text", "pretrain", "reviews", "x", "--lang", "xx1"], "xx1"),
@@ -131,6 +137,56 @@ def test_mistakes_in_files_and_places(home, model, capsys, tmp_path):
         (["evaluate", model, source, "-", "--text", "review", "--label", "review"], "labels must be among"),
     ]:
         assert expected in complaint(capsys, "text", *words)
+
+
+@pytest.fixture(scope="module")
+def table(home):
+    "The folder of an ablation, by a real process."
+    words = ["--text", "review", "--label", "stars", "--labels", "10,20", "--seeds", 1, "--parts", "finetuning,rates",
+             "--steps", 2, "--epochs", 1, *TINY]
+    code, out, err = call("text", "ablate", home / "reviews.csv", home / "table", *words)
+    assert code == 0, err
+    lines = [line for line in out.splitlines() if not line.startswith("epoch")]
+    assert [line[:20].strip() for line in lines[:-1]] == [
+        "wrong answers", "TF-IDF", "from scratch", "full recipe", "without fine-tuning", "one rate"]
+    assert lines[0].split()[2:] == ["10", "labels", "20", "labels"] and lines[-1].endswith(str(home / "table"))
+    return [str(word) for word in words]
+
+
+def test_a_table_goes_on(home, table, capsys):
+    path = home / "table" / "result.json"
+    whole = json.loads(path.read_text())
+    assert len(whole["cells"]) == 10 and whole["data"]["train"] == 108
+    cells = dict(list(whole["cells"].items())[:7])
+    path.write_text(json.dumps({**whole, "cells": cells}))
+    words = ["text", "ablate", str(home / "reviews.csv"), str(home / "table"), *table]
+    assert main([*words, "--resume", "--quiet"]) == 0
+    again = json.loads(path.read_text())
+    assert {key: cell["error"] for key, cell in again["cells"].items()} == {
+        key: cell["error"] for key, cell in whole["cells"].items()}
+    assert {key: again["cells"][key] for key in cells} == cells
+    assert capsys.readouterr().out.count("\n") == 7
+
+
+def test_mistakes_in_tables(home, table, model, capsys, tmp_path):
+    source, place = str(home / "reviews.csv"), str(home / "table")
+    one = tmp_path / "one.csv"
+    one.write_text("review,stars\n" + "".join(f"Fine {i}.,good\n" for i in range(30)))
+    other = tmp_path / "other.csv"
+    other.write_text((home / "reviews.csv").read_text().replace("dull", "grey"))
+    before = (home / "table" / "result.json").read_bytes()
+    for words, expected in [
+        ([source, place, *table], "there are results in"),
+        ([source, place, *table, "--resume", "--lr", "0.5"], "of a run with lr 0.01, and not 0.5"),
+        ([other, place, *table, "--resume"], "holds the result of other texts"),
+        ([source, model, *table, "--resume"], "holds the result of a run with"),
+        ([source, source, *table], "output must be a folder, got the file"),
+        ([one, tmp_path / "a", *table], "labels must name at least two classes"),
+        ([source, tmp_path / "a", *table, "--labels", "109"], "to the 108 texts to train on, got 109"),
+        ([source, tmp_path / "a", *table, "--text", "reviews"], "did you mean 'review'?"),
+    ]:
+        assert expected in complaint(capsys, "text", "ablate", *words)
+    assert not (tmp_path / "a").exists() and (home / "table" / "result.json").read_bytes() == before
 
 
 def test_a_mistake_of_a_process_has_code_2(tmp_path):

@@ -40,8 +40,7 @@ from ..vision.train import SameSettings, check_option, choose_device, describe_m
 # %% ../../nbs/59_text_runs.ipynb #3bb86cf0
 def schedule_option(default:str)->Any:
     "A setting for how the rates move."
-    return option(default, "of the rates: a triangle that falls slowly, a cycle, or no change at all",
-                  ["slanted", "one_cycle", "constant"])
+    return option(default, "of rates: up and slowly down, a cycle, or constant", ["slanted", "one_cycle", "constant"])
 
 def named_fit(schedule:str)->Callable:
     "The way to fit of a schedule, for `fine_tune`."
@@ -204,6 +203,7 @@ def finish_run(
 # %% ../../nbs/59_text_runs.ipynb #4b5d0e25
 def finished_result(
     settings:TextSettings,
+    free:Sequence[str]=SameTexts.free,  # settings that may differ
 )->dict[str, Any]|None:
     "The result of these settings, if their run has come to its end. Raises ValueError if it is of others."
     path = Path(settings.output).expanduser() / "result.json"
@@ -211,7 +211,7 @@ def finished_result(
     result = json.loads(path.read_text(encoding="utf8"))
     for name, own in asdict(settings).items():
         there = result["settings"].get(name, "missing")
-        if name not in SameTexts.free and there != own:
+        if name not in free and there != own:
             raise ValueError(f"output holds the result of a run with {name} {there}, and not {own}")
     return result
 
@@ -265,10 +265,11 @@ def pretrain_model(
     settings:PretrainSettings,
     resume:bool=False,           # go on with a run that was broken off
     cbs:Sequence[Callback]=(),   # such as ProgressBar()
+    **columns:str,               # label, where texts are to be held out as for a classifier
 )->dict[str, Any]:               # the result, which is also in result.json
     "Train a language model from scratch, and write its folder."
     if resume and (done := finished_result(settings)): return done
-    run, tokenizer = TextRun(settings, resume, cbs), Tokenizer(settings.lang)
+    run, tokenizer = TextRun(settings, resume, cbs, **columns), Tokenizer(settings.lang)
     joined = run.joined(tokenizer)
     start, recipe = fresh_model(settings, tokenizer, joined[0]), dict(factor=1.0, epochs_per_group=0)
     return fit_language_model(run, "pretrain", start, joined, recipe)
@@ -277,13 +278,13 @@ def finetune_model(
     settings:FinetuneSettings,
     resume:bool=False,
     cbs:Sequence[Callback]=(),
+    **columns:str,               # likewise
 )->dict[str, Any]:
     "Let a language model go on with other texts and their words, and write its folder."
     if resume and (done := finished_result(settings)): return done
-    start, run = find_start(settings), TextRun(settings, resume, cbs)
+    start, run = find_start(settings), TextRun(settings, resume, cbs, **columns)
     joined = run.joined(start.tokenizer)
     vocab = make_vocab(count_tokens(joined[0]), settings.max_vocab, settings.min_freq)
     matched = start._replace(model=match_vocab(start.model, start.vocab, vocab), vocab=vocab)
     recipe = dict(factor=settings.factor, epochs_per_group=settings.epochs_per_group)
-    num_new = sum(word not in start.vocab for word in vocab)
-    return fit_language_model(run, "finetune", matched, joined, recipe, new_words=num_new)
+    return fit_language_model(run, "finetune", matched, joined, recipe, new_words=len({*vocab} - {*start.vocab}))

@@ -5,7 +5,7 @@
 # %% auto #0
 __all__ = ['balanced_weights', 'cut_document', 'example_labels', 'classifier_of', 'train_classifier', 'load_classifiers',
            'predict_examples', 'verdict_rows', 'PredictSettings', 'predict_file', 'score_classes', 'score_labels',
-           'EvaluateSettings', 'evaluate_file']
+           'EvaluateSettings', 'evaluate_file', 'hub_class']
 
 # %% ../../nbs/60_text_verdicts.ipynb #a98043ee
 import json
@@ -68,22 +68,22 @@ def example_labels(
 
 # %% ../../nbs/60_text_verdicts.ipynb #71fb7bd6
 def classifier_of(
-    run:TextRun,
+    settings:ClassifySettings,
+    device:torch.device,
     encoder:AWDLSTM,
     names:Sequence[str],
     documents:Sequence[list[Tensor]],  # of both parts
     y:Sequence[Tensor],                # likewise
 )->Learner:
     "A learner for a classifier with fresh head, as the settings want it."
-    settings = run.settings
     encoder.reset()
     seed_everything(settings.seed)
     model = TextClassifier(encoder, len(names), multi_label=bool(settings.separator), length=settings.length,
                            dropout=settings.head_dropout, max_steps=max(settings.max_steps, settings.length))
     dls = document_loaders(*zip(documents, y), settings.batch_size, torch.Generator().manual_seed(settings.seed))
-    weights = balanced_weights(y[0], len(names)).to(run.device) if settings.class_weights == "balanced" else None
+    weights = balanced_weights(y[0], len(names)).to(device) if settings.class_weights == "balanced" else None
     opt_func = partial(torch.optim.AdamW, betas=(0.9, 0.99), fused=True)
-    return classifier_learner(model.to(run.device), dls, opt_func, class_weights=weights,
+    return classifier_learner(model.to(device), dls, opt_func, class_weights=weights,
                               label_smoothing=settings.label_smoothing)
 
 # %% ../../nbs/60_text_verdicts.ipynb #09de424d
@@ -107,7 +107,7 @@ def train_classifier(
     documents = [encode_texts(part, start.vocab, SimpleNamespace(join=str), backwards) for part in joined]
     cut = [cut_document(ids, settings.max_tokens, backwards) for ids in documents[0]]
     num_cut = sum(len(short) < len(ids) for short, ids in zip(cut, documents[0]))
-    learn = classifier_of(run, start.model.encoder, names, [cut, documents[1]], y)
+    learn = classifier_of(settings, run.device, start.model.encoder, names, [cut, documents[1]], y)
     recipe = dict(factor=1.0 if scratch else settings.factor,
                   epochs_per_group=0 if scratch else settings.epochs_per_group, fit=named_fit(settings.schedule))
     fine_tune(learn, settings.epochs, settings.lr, **recipe, **run.fit_kwargs)
@@ -256,3 +256,23 @@ def evaluate_file(
     if settings.output == "-": print(content, end="")
     else: write_atomically(Path(settings.output).expanduser(), content)
     return result
+
+# %% ../../nbs/60_text_verdicts.ipynb #3c656097
+def hub_class()->type:
+    "Classifiers that a model hub can keep, with the methods of huggingface_hub's mixin."
+    from huggingface_hub import ModelHubMixin, snapshot_download
+    class HubClassifier(ModelHubMixin):
+        "A classifier and its card."
+        def __init__(self,
+            trained:TrainedClassifier,
+            card:dict,  # for people: name, data, metrics, and whatever else, as for `save_classifier`
+        ):
+            self.trained, self.card = trained, card
+
+        def _save_pretrained(self, save_directory): save_classifier(save_directory, self.trained, **self.card)
+
+        @classmethod
+        def _from_pretrained(cls, *, model_id, card=None, **settings):
+            folder = model_id if Path(model_id).is_dir() else snapshot_download(model_id, **settings)
+            return cls(load_classifier(folder), card)
+    return HubClassifier
