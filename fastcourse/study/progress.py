@@ -69,7 +69,7 @@ def well_formed(
 )->Iterator[None]:
     "Raise ValueError where what a file says makes no sense to the block that reads it."
     try: yield
-    except (ArithmeticError, AttributeError, LookupError, RecursionError, RuntimeError, TypeError) as error:
+    except (ArithmeticError, AssertionError, AttributeError, LookupError, RuntimeError, TypeError) as error:
         raise ValueError(f"{path} is not as this fastcourse writes it ({type(error).__name__}: {error})") from error
 
 

@@ -23,11 +23,10 @@ from .batches import PaddedBatches, SortedSampler, SortishSampler
 from .regularize import Dropout
 from .rnn import active_steps
 from .tokenizer import Tokenizer
-from .transfer import read_model, write_model
+from .transfer import load_with, write_model
 from .vocabulary import Vocab, tokenize_texts
 from ..training.learner import Learner, accuracy
 from ..training.norm import BatchNorm
-from ..training.state import put_weights
 from ..vision.transfer import eval_mode
 
 # %% ../../nbs/54_classifier.ipynb #7997b91e
@@ -290,8 +289,8 @@ def load_classifier(
     path:Path|str,  # a folder by `save_classifier`
 )->TrainedClassifier:
     "Read the folder of a classifier, ready to predict."
-    config, vocab, tokenizer, weights = read_model(path, "classifier")
-    settings, encoder = config["settings"], make_encoder(config["settings"], len(vocab))
-    model = TextClassifier(encoder, len(settings["labels"]), **settings["classifier"])
-    put_weights(weights, model)
-    return TrainedClassifier(model.eval(), vocab, tokenizer, settings["labels"], settings["backwards"])
+    def make(settings, size):
+        labels = " ".join(settings["labels"]) and settings["labels"]  # texts
+        return TextClassifier(make_encoder(settings, size), len(labels), **settings["classifier"])
+    model, (config, vocab, tokenizer, _) = load_with(path, "classifier", make)
+    return TrainedClassifier(model.eval(), vocab, tokenizer, *map(config["settings"].get, ("labels", "backwards")))

@@ -266,7 +266,10 @@ def write_rows(
     if output.endswith(".jsonl"): content = "".join(json.dumps(row, ensure_ascii=False) + "\n" for row in rows)
     else:
         file = io.StringIO()
-        writer = csv.DictWriter(file, columns, delimiter="\t" if output.endswith(".tsv") else ",", lineterminator="\n")
+        # Not every Python puts a lone \r in quotes, and without them nobody can read it again.
+        lone = any("\r" in str(value) for row in rows for value in row.values())
+        writer = csv.DictWriter(file, columns, delimiter="\t" if output.endswith(".tsv") else ",", lineterminator="\n",
+                                quoting=csv.QUOTE_ALL if lone else csv.QUOTE_MINIMAL)
         writer.writeheader()
         writer.writerows(rows)
         content = file.getvalue()

@@ -4,13 +4,12 @@
 
 # %% auto #0
 __all__ = ['MODEL_FORMAT', 'text_loaders', 'match_rows', 'match_vocab', 'model_card', 'publish_model', 'write_model',
-           'read_config', 'SavedModel', 'read_model', 'save_language_model', 'Pretrained', 'load_language_model',
-           'load_pretrained', 'language_groups', 'draw_unfreezing', 'fine_tune']
+           'read_config', 'SavedModel', 'read_model', 'save_language_model', 'load_with', 'Pretrained',
+           'load_language_model', 'load_pretrained', 'language_groups', 'draw_unfreezing', 'fine_tune']
 
 # %% ../../nbs/53_fine_tuning.ipynb #0bca59b4
 import hashlib
 import json
-import math
 import platform
 from collections.abc import Callable, Iterable, Sequence
 from importlib.resources import as_file, files
@@ -24,18 +23,18 @@ from .. import __version__
 from ..core import DataLoaders
 from ..data.archives import file_hash
 from ..plots import drawing, new_figure
-from ..study.progress import write_atomically
+from ..study.progress import well_formed, write_atomically
 from .awdlstm import encoder_settings, make_encoder
 from .batches import StreamBatches
 from .language_model import LanguageModel
-from .store import manifest_checksum, publish, read_checked
+from .store import manifest_checksum, publish, read_checked, read_description
 from .tokenizer import Tokenizer, make_tokenizer, tokenizer_settings
 from .vocabulary import Vocab, load_vocab, save_vocab, tokenize_texts
 from ..training.events import Callback
 from ..training.learner import Learner
 from ..training.norm import GradualUnfreezing, first_trained
 from ..training.schedule import fit_slanted, slanted, spread_lr
-from ..training.state import own_weights, put_weights
+from ..training.state import build_with, own_weights, put_weights
 
 if TYPE_CHECKING: from matplotlib.figure import Figure
 
@@ -80,8 +79,8 @@ def match_vocab(
     tied = model.decoder.weight is model.encoder.embedding.weight
     matched = LanguageModel(make_encoder(encoder_settings(model.encoder), len(new)), tied)
     by_word = "encoder.embedding.weight", "decoder.weight", "decoder.bias"
-    weights = own_weights(model)
-    put_weights({name: match_rows(w, old, new) if name in by_word else w for name, w in weights.items()}, matched)
+    put_weights({name: match_rows(value, old, new) if name in by_word else value
+                 for name, value in own_weights(model).items()}, matched)
     return matched.to(model.decoder.bias.device)
 
 # %% ../../nbs/53_fine_tuning.ipynb #b5e414a3
@@ -132,8 +131,7 @@ def write_model(
     "Keep a model. `config.json` with all checksums comes last, so a folder that is half written is no model."
     from safetensors.torch import save
     path, dtype = Path(path), torch.float16 if half else torch.float32
-    for name in ("name", "data", "metrics"):
-        if name not in card: raise ValueError(f"card must have name, data and metrics, got {sorted(card)}")
+    if {"name", "data", "metrics"} - {*card}: raise ValueError(f"card must have name, data and metrics, got {[*card]}")
     weights = {name: value.detach().cpu().to(dtype).contiguous() for name, value in own_weights(model).items()}
     for name, value in weights.items():
         if not value.isfinite().all(): raise ValueError(f"weights must be finite as {dtype}, but {name} is not")
@@ -153,17 +151,11 @@ def read_config(
     if not path.is_dir(): raise FileNotFoundError(f"there is no folder {path}")
     file = path / "config.json"
     if not file.exists(): raise FileNotFoundError(f"{path} holds no model, or a half-written one: no config.json")
-    try: config = json.loads(file.read_text(encoding="utf8"))
-    except ValueError as error: raise ValueError(f"{file} was cut short or changed: it is no JSON ({error})") from error
-    if not isinstance(config, dict) or config.get("format") != MODEL_FORMAT["format"]:
-        raise ValueError(f"{file} is the configuration of something else")
-    if config.get("version") != MODEL_FORMAT["version"]: raise ValueError(
-        f"{file} has version {config.get('version')} of its format; this fastcourse reads {MODEL_FORMAT['version']}")
-    if config.get("checksum") != manifest_checksum(config):
-        raise ValueError(f"{file} was changed: its checksum does not hold")
-    if kind not in (None, config["kind"]): raise ValueError(f"{path} must hold a {kind}, it holds a {config['kind']}")
-    for name, sha256 in config["files"].items(): read_checked(path / name, sha256)
-    return config
+    config = read_description(file, "configuration", MODEL_FORMAT)
+    with well_formed(file):
+        if kind and kind != config["kind"]: raise ValueError(f"{path} must hold a {kind}, it holds a {config['kind']}")
+        for name, sha256 in config["files"].items(): read_checked(path, name, sha256)
+        return config
 
 # %% ../../nbs/53_fine_tuning.ipynb #105e94df
 class SavedModel(NamedTuple):
@@ -180,18 +172,17 @@ def read_model(
     tokenizer:Tokenizer|None=None,    # likewise
 )->SavedModel:
     "Read a model folder. Raises FileNotFoundError or ValueError that says what does not fit; runs no code of it."
-    from safetensors import SafetensorError
     from safetensors.torch import load
-    path = Path(path)
-    config = read_config(path, kind)
-    for name, own, found in (("vocabulary", vocab and vocab.fingerprint, config["vocabulary"]),
-                             ("tokenizer", tokenizer and tokenizer_settings(tokenizer), config["tokenizer"])):
-        if own not in (None, found): raise ValueError(f"{path} has another {name}: {found} there, {own} here")
-    weights_name, vocab_name = config["files"]
-    try: weights = load(read_checked(path / weights_name, config["files"][weights_name]))
-    except SafetensorError as error: raise ValueError(f"{path}: the weights are no safetensors file") from error
-    words = load_vocab(path / vocab_name, config["vocabulary"])
-    return SavedModel(config, words, make_tokenizer(config["tokenizer"]), {k: w.float() for k, w in weights.items()})
+    path, config = Path(path), read_config(Path(path), kind)
+    with well_formed(path / "config.json"):
+        for name, own, found in (("vocabulary", vocab and vocab.fingerprint, config["vocabulary"]),
+                                 ("tokenizer", tokenizer and tokenizer_settings(tokenizer), config["tokenizer"])):
+            if own not in (None, found): raise ValueError(f"{path} has another {name}: {found} there, {own} here")
+        (weights_name, sha256), (vocab_name, _) = config["files"].items()
+        content, words = read_checked(path, weights_name, sha256), load_vocab(path / vocab_name, config["vocabulary"])
+        try: weights = {name: value.float() for name, value in load(content).items()}
+        except Exception as error: raise ValueError(f"{path}: the weights are no safetensors file") from error
+        return SavedModel(config, words, make_tokenizer(config["tokenizer"]), weights)
 
 # %% ../../nbs/53_fine_tuning.ipynb #7053a6ea
 def save_language_model(
@@ -209,6 +200,19 @@ def save_language_model(
     settings = {**encoder_settings(model.encoder), "tied": tied, "backwards": backwards}
     write_model(path, "language model", model, vocab, tokenizer or Tokenizer(), settings, card=card, half=half)
 
+# %% ../../nbs/53_fine_tuning.ipynb #35cf7980
+def load_with(
+    path:Path|str,
+    kind:str,                                         # that is expected
+    make:Callable[[dict[str, Any], int], nn.Module],  # of the settings and the size of the vocabulary
+)->tuple[nn.Module, SavedModel]:
+    "The model of a folder. Nothing is built unless it suits the weights that are there."
+    saved = read_model(path, kind)
+    with well_formed(Path(path, "config.json")):
+        settings = saved.config["settings"]
+        if settings["num_layers"] > len(saved.weights): raise ValueError(f"{path} asks for more layers than it has")
+        return build_with(lambda: make(settings, len(saved.vocab)), saved.weights), saved
+
 # %% ../../nbs/53_fine_tuning.ipynb #cb632b48
 class Pretrained(NamedTuple):
     "A language model with all that belongs to it."
@@ -222,10 +226,8 @@ def load_language_model(
     drop_mult:float|None=None,  # factor of the paper's `Dropouts()`; None: as it was trained
 )->Pretrained:
     "Read the folder of a language model."
-    config, vocab, tokenizer, weights = read_model(path, "language model")
-    encoder = make_encoder(config["settings"], len(vocab), drop_mult)
-    model = LanguageModel(encoder, config["settings"]["tied"])
-    put_weights(weights, model)
+    def make(settings, size): return LanguageModel(make_encoder(settings, size, drop_mult), settings["tied"])
+    model, (config, vocab, tokenizer, _) = load_with(path, "language model", make)
     return Pretrained(model, vocab, tokenizer, config)
 
 # %% ../../nbs/53_fine_tuning.ipynb #1886ba90
@@ -266,7 +268,7 @@ def draw_unfreezing(
     axes = new_figure(5.6, 2.6).add_subplot(xlabel="epochs", ylabel="learning rate", title=title, ylim=(0, lr * 1.05))
     for i, peak in reversed(list(enumerate(spread_lr(lr, num_groups, factor)))):
         rates = [slanted(peak, cut_frac)(p) for p in progress]
-        trained = [rate if first <= i else math.nan for rate, first in zip(rates, firsts)]
+        trained = [rate if first <= i else float("nan") for rate, first in zip(rates, firsts)]
         top = max((rate for rate in trained if rate > 0), default=0)
         line, = axes.plot(epochs, trained, label=f"group {i + 1}, at most {top:.1e}")
         axes.plot(epochs, rates, color=line.get_color(), linewidth=0.8, alpha=0.5)

@@ -19,8 +19,9 @@ from itertools import islice
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from ..data.archives import open_compressed
 from ..plots import draw_tokens
-from ..study.progress import write_atomically
+from ..study.progress import parse_json, write_atomically
 from .tokenizer import SPECIALS, Tokenizer, join_fields
 
 if TYPE_CHECKING: from matplotlib.figure import Figure
@@ -30,10 +31,8 @@ def stream_lines(
     path:Path,             # plain, or compressed with gzip (.gz) or xz (.xz)
     encoding:str="utf8",   # one in which a newline is one byte, as in nearly all
 )->Iterator[str]:          # without their newlines
-    "The lines of a text file, one at a time. Raises ValueError that names the line if it is no text."
-    import gzip, lzma
-    opener = {".gz": gzip.open, ".xz": lzma.open}.get(path.suffix, open)
-    with opener(path, "rb") as file:
+    "The lines of a text file, one at a time. Raises ValueError with the line that is no text, DataError for damage."
+    with open_compressed(path) as file:
         for number, line in enumerate(file, start=1):
             try: text = line.removesuffix(b"\n").decode(encoding)
             except UnicodeDecodeError as error: raise ValueError(
@@ -266,9 +265,10 @@ def load_vocab(
     path, stored, content = Path(path), None, Path(path).read_bytes()
     def unescape(line): return re.sub(r"\\(\\|n)", lambda m: "\n" if m[1] == "n" else m[1], line)
     try:
-        if path.suffix == ".json": tokens, stored = (json.loads(content)[key] for key in ("tokens", "fingerprint"))
+        if path.suffix == ".json": tokens, stored = (parse_json(content)[key] for key in ("tokens", "fingerprint"))
         else: tokens = map(unescape, content.decode("utf8").split("\n")[:-1])
         vocab = Vocab(tokens)
+        "".join(vocab)  # each must be a text
     except (ValueError, KeyError, TypeError) as error:
         raise ValueError(f"{path.name} is no vocabulary, or was changed: {error}") from error
     if stored not in (None, vocab.fingerprint): raise ValueError(f"{path.name} was changed: its fingerprint differs")
