@@ -18,7 +18,8 @@ from fastcourse.text.files import (
 from fastcourse.text.runs import (
     ClassifySettings, FinetuneSettings, PretrainSettings, finetune_model, pretrain_model, step_command)
 from fastcourse.text.verdicts import (
-    EvaluateSettings, PredictSettings, evaluate_file, predict_file, train_classifier)
+    EvaluateSettings, PredictSettings, evaluate_file, hub_class, load_classifiers, predict_examples, predict_file,
+    train_classifier)
 from fastcourse.training.events import Callback
 from fastcourse.training.precision import precision_callbacks
 
@@ -312,6 +313,33 @@ def test_a_device_that_cannot_is_told(home, tmp_path, monkeypatch):
     monkeypatch.setattr("fastcourse.training.precision.check_lstm", fail)
     with pytest.raises(ValueError, match="precision must be fp32 here, got 'bf16': torch cannot"):
         classify(tmp_path, home / "reviews.csv", "bf16", precision="bf16")
+
+
+def test_a_hub_keeps_a_classifier(home, tmp_path, monkeypatch):
+    "Its mixin writes a folder that everything here reads, and reads what was written here; nobody asks the network."
+    huggingface_hub = pytest.importorskip("huggingface_hub")
+    asked = []
+    monkeypatch.setattr(huggingface_hub, "snapshot_download",
+                        lambda name, **settings: asked.append((name, settings)) or str(home / "model"))
+    kept = load_classifiers([str(home / "model")])[0]
+    card = dict(name="Reviews", data="made up", metrics={"accuracy": 0.5})
+    hub = hub_class()
+    hub(kept, card).save_pretrained(tmp_path / "hub")
+    back = hub.from_pretrained(tmp_path / "hub")
+    assert back.card == card and back.trained.labels == kept.labels and not asked
+    for trained in (back.trained, hub.from_pretrained(home / "model").trained,
+                    load_classifiers([str(tmp_path / "hub")])[0]):
+        assert torch.equal(predict_examples([trained], REVIEWS), predict_examples([kept], REVIEWS))
+    folder = hub._from_pretrained(model_id="somebody/reviews", revision="main")
+    assert folder.trained.labels == kept.labels and asked == [("somebody/reviews", {"revision": "main"})]
+    with pytest.raises(FileNotFoundError, match="no config.json"):
+        hub.from_pretrained(tmp_path)
+
+
+def test_only_who_wants_a_hub_needs_its_package():
+    code = "import sys, fastcourse.text.verdicts; print('huggingface_hub' in sys.modules)"
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True)
+    assert done.stdout == "False\n", done.stderr
 
 
 def test_workers_change_nothing(home, tmp_path):
