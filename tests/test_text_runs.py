@@ -4,6 +4,7 @@ import gzip
 import json
 import lzma
 import os
+import shutil
 import subprocess
 import sys
 import time
@@ -17,9 +18,11 @@ from fastcourse.text.files import (
     Example, describe_examples, examples_hash, made_up_reviews, read_examples, read_parts, split_examples)
 from fastcourse.text.runs import (
     ClassifySettings, FinetuneSettings, PretrainSettings, finetune_model, pretrain_model, step_command)
+from fastcourse.text.tokenizer import Tokenizer
 from fastcourse.text.verdicts import (
     EvaluateSettings, PredictSettings, evaluate_file, hub_class, load_classifiers, predict_examples, predict_file,
     train_classifier)
+from fastcourse.text.vocabulary import count_tokens, make_vocab, save_vocab, tokenize_texts
 from fastcourse.training.events import Callback
 from fastcourse.training.precision import precision_callbacks
 
@@ -196,6 +199,10 @@ def test_a_language_model_gets_the_words_of_other_texts(home, tmp_path):
     (lambda folder: (folder / "weights.safetensors").unlink(), "weights.safetensors is missing"),
     (lambda folder: (folder / "config.json").unlink(), "no config.json"),
     (lambda folder: (folder / "vocab.json").write_text("[]"), "vocab.json was changed"),
+    (lambda folder: (folder / "vocab.json").write_bytes((folder / "vocab.json").read_bytes().replace(b"plot", b"plod")),
+     "vocab.json was changed"),
+    (lambda folder: (folder / "weights.safetensors").write_bytes((folder / "weights.safetensors").read_bytes()[:-1]),
+     "weights.safetensors was changed"),
     (lambda folder: (folder / "config.json").write_text(
         (folder / "config.json").read_text().replace('"version": 1', '"version": 2')), "has version 2 of its format"),
 ])
@@ -221,6 +228,31 @@ def test_classifiers_of_other_labels_do_not_answer_together(home, tmp_path):
     classify(tmp_path, source, "other")
     with pytest.raises(ValueError, match="classifiers for the same labels"):
         predict_file([str(home / "model"), str(tmp_path / "other")], PredictSettings("reviews", "-", device="cpu"))
+
+
+def test_the_vocabulary_of_another_tokenizer_is_told(home, tmp_path):
+    shutil.copytree(home / "model", tmp_path / "model")
+    other = make_vocab(count_tokens(tokenize_texts([review.text for review in REVIEWS], Tokenizer(fastai=True))), 40)
+    save_vocab(other, tmp_path / "model" / "vocab.json")
+    with pytest.raises(ValueError, match="vocab.json was changed"):
+        predict_file([str(tmp_path / "model")], PredictSettings("reviews", "-", device="cpu"))
+
+
+def test_one_text_is_too_few(tmp_path):
+    (tmp_path / "one.txt").write_text("word\n")
+    with pytest.raises(ValueError, match="share must leave a text to check with, got 0.1 of 1 different texts"):
+        pretrain_model(PretrainSettings(str(tmp_path / "one.txt"), str(tmp_path / "model"), **TINY))
+    (tmp_path / "two.txt").write_text("one\ntwo\n\none\n")
+    with pytest.raises(ValueError, match="the texts of train must hold at least 64 tokens for 32 rows"):
+        pretrain_model(PretrainSettings(str(tmp_path / "two.txt"), str(tmp_path / "model"), valid_share=0.5, **TINY))
+    assert not (tmp_path / "model").exists()
+
+
+def test_nothing_to_ask(home):
+    with pytest.raises(ValueError, match="folders must be a list of at least one folder"):
+        load_classifiers([])
+    trained = load_classifiers([str(home / "model")])
+    assert predict_examples(trained, []).shape == (0, 2)
 
 
 def test_predictions_for_a_file_without_rows(home, tmp_path):
