@@ -125,6 +125,24 @@ def test_bins_hold_their_upper_end():
     draw_reliability(probs, torch.tensor([0, 0, 1]), num_bins=4).canvas.draw()
 
 
+def test_temperature_is_where_an_optimizer_finds_it():
+    generator = torch.Generator().manual_seed(2)
+    probs = torch.randn(300, 4, generator=generator, dtype=torch.float64).mul(3).softmax(1)
+    y = torch.multinomial(probs.sqrt(), 1, generator=generator)[:, 0]
+    inverse = torch.ones((), dtype=torch.float64, requires_grad=True)
+    optimizer = torch.optim.LBFGS([inverse], max_iter=50, line_search_fn="strong_wolfe")
+
+    def closure():
+        optimizer.zero_grad()
+        loss = torch.nn.functional.cross_entropy(probs.log() * inverse, y)
+        loss.backward()
+        return loss
+
+    optimizer.step(closure)
+    assert fit_temperature(probs, y) == pytest.approx(1 / inverse.item(), rel=1e-4)
+    assert fit_temperature(probs, y) > 1.2
+
+
 def test_temperatures_at_the_limits():
     sure = torch.tensor([[0.9, 0.1], [0.2, 0.8]], dtype=torch.float64)
     assert fit_temperature(sure, torch.tensor([0, 1])) == pytest.approx(0.05)  # always right: as sure as it may be
