@@ -1,6 +1,7 @@
 "The frame of every recorded result: what was measured, by which command, on which machine, with which versions."
 import argparse
 import json
+import shlex
 import sys
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
@@ -27,7 +28,7 @@ def commit():
 
 def command():
     "As it would be typed in the project's folder."
-    return " ".join(["python", f"benchmarks/{Path(sys.argv[0]).name}", *sys.argv[1:]])
+    return shlex.join(["python", f"benchmarks/{Path(sys.argv[0]).name}", *sys.argv[1:]])
 
 
 def versions(*packages):

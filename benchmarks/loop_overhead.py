@@ -17,7 +17,7 @@ from functools import partial
 
 import torch
 from frame import frame, make_parser, save
-from peers import is_installed, peer
+from peers import fastai_learner, fit_quietly, is_installed, peer
 from torch import nn
 from torch.nn import functional as F
 from tqdm import tqdm
@@ -32,11 +32,12 @@ SEED = 42
 TRAIN_BATCHES, VALID_BATCHES, BATCH_SIZE = 200, 50, 64
 
 
-def make_loaders():
-    "Random data of the size of MNIST's pictures."
-    count = (TRAIN_BATCHES + VALID_BATCHES) * BATCH_SIZE
+def make_loaders(size=1.0):
+    "Random data of the size of MNIST's pictures; of the usual number of them, the share `size`."
+    train, valid = (max(1, round(num * size)) for num in (TRAIN_BATCHES, VALID_BATCHES))
+    count = (train + valid) * BATCH_SIZE
     x, y = torch.randn(count, 784), torch.randint(0, 10, (count,))
-    cut = TRAIN_BATCHES * BATCH_SIZE
+    cut = train * BATCH_SIZE
     return DataLoaders(TensorLoader(x[:cut], y[:cut], batch_size=BATCH_SIZE),
                        TensorLoader(x[cut:], y[cut:], batch_size=BATCH_SIZE))
 
@@ -63,32 +64,10 @@ def bare_epoch(model, opt, dls):
 
 def fastai_epoch(dls):
     "An epoch of fastai's learner with its recorder, our metric and no bar, on the batches of our loaders."
-    learner, core = peer("fastai.learner"), peer("fastai.data.core")
-
-    class Batches:
-        device, bs = "cpu", BATCH_SIZE
-
-        def __init__(self, loader):
-            self.loader = loader
-
-        def __len__(self):
-            return len(self.loader)
-
-        def __iter__(self):
-            return iter(self.loader)
-
-        def to(self, device):
-            return self
-
-    loaders = core.DataLoaders(Batches(dls.train), Batches(dls.valid))
-    metrics = peer("fastai.metrics")
-    learn = learner.Learner(loaders, make_model(), loss_func=F.cross_entropy, lr=0.1, metrics=metrics.accuracy,
-                            opt_func=peer("fastai.optimizer").SGD)
-
-    def run():
-        with learn.no_logging():
-            learn.fit(1)
-    return run
+    metrics, optimizer = peer("fastai.metrics"), peer("fastai.optimizer")
+    learn = fastai_learner(dls, make_model(), loss_func=F.cross_entropy, lr=0.1, metrics=metrics.accuracy,
+                           opt_func=optimizer.SGD)
+    return partial(fit_quietly, learn)
 
 
 def lightning_module(lightning):
@@ -139,7 +118,7 @@ def lightning_epoch(dls):
 PEERS = {"fastai": fastai_epoch, "lightning": lightning_epoch}
 
 
-def make_loops(dls):
+def make_loops(dls, peers=True):
     "Name -> a function that trains and validates one epoch, and may return its seconds."
     model = make_model()
     loops = {"bare": partial(bare_epoch, model, torch.optim.SGD(model.parameters(), 0.1), dls)}
@@ -148,7 +127,7 @@ def make_loops(dls):
     for name, kwargs in extras.items():
         learn = Learner(make_model(), dls, F.cross_entropy, torch.optim.SGD, 0.1, **kwargs)
         loops[name] = partial(learn.fit, 1)
-    return loops | {name: make(dls) for name, make in PEERS.items() if is_installed(name)}
+    return loops | {name: make(dls) for name, make in PEERS.items() if peers and is_installed(name)}
 
 
 def measure(num_epochs):

@@ -31,7 +31,8 @@ def awd_lstm_shapes():
     return shapes
 
 
-MODELS = {"AWD-LSTM": awd_lstm_shapes(), "many small": [(16, 16), (16,)] * 400}
+MODELS = {"AWD-LSTM": awd_lstm_shapes(), "many small": [(16, 16), (16,)] * 400,
+          "25 million": [(1000, 1000), (1000,)] * 25}
 
 
 def make_params(shapes):
@@ -80,7 +81,8 @@ def summarize(times):
 def main():
     parser = make_parser(__doc__)
     parser.add_argument("--turns", type=int, default=30, help="turns that are measured, at least 2 (default 30)")
-    parser.add_argument("--models", nargs="*", choices=MODELS, default=[*MODELS], help="which (default: all)")
+    parser.add_argument("--models", nargs="*", choices=MODELS, default=[*MODELS][:2], help="(default: the first two)")
+    parser.add_argument("--optimizers", nargs="*", choices=OPTIMIZERS, default=[*OPTIMIZERS], help="(default: all)")
     arguments = parser.parse_args()
     torch.set_num_threads(1)
     result = frame(
@@ -88,7 +90,7 @@ def main():
         turns=arguments.turns, models={}, goal_ratio=GOAL_RATIO)
     for model in arguments.models:
         rows = result["models"][model] = {}
-        for name in OPTIMIZERS:
+        for name in arguments.optimizers:
             rows[name] = summarize(measure(MODELS[model], name, arguments.turns))
             text = ", ".join(f"{version} {row['milliseconds']:.2f} ms" for version, row in rows[name].items())
             print(f"{model:10} {name:5} {text}; ours to foreach {rows[name]['foreach']['ratio']:.3f}", flush=True)

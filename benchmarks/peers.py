@@ -33,3 +33,32 @@ def peer(name):
 
 def is_installed(name):
     return find_spec(name) is not None
+
+
+class Batches:
+    "A loader of ours as fastai's learner wants one."
+    device = "cpu"
+
+    def __init__(self, loader):
+        self.loader = loader
+
+    def __len__(self):
+        return len(self.loader)
+
+    def __iter__(self):
+        return iter(self.loader)
+
+    def to(self, device):
+        return self
+
+
+def fastai_learner(dls, model, **settings):
+    "fastai's learner on loaders of ours, with its recorder, and without a bar."
+    loaders = peer("fastai.data.core").DataLoaders(Batches(dls.train), Batches(dls.valid))
+    return peer("fastai.learner").Learner(loaders, model, **settings)
+
+
+def fit_quietly(learn, num_epochs=1):
+    "Train with fastai's learner; it prints no line for an epoch."
+    with learn.no_logging():
+        learn.fit(num_epochs)

@@ -12,9 +12,9 @@ import multiprocessing
 import statistics
 import sys
 import time
-from importlib.util import find_spec
 
 from frame import frame, make_parser, save
+from peers import is_installed, peer
 
 GOAL = 3.5  # times fastai's documents per second, one process
 GOAL_TWO = 3.0  # the same with two processes
@@ -54,11 +54,11 @@ def bare_spacy(texts, num_workers):
 
 
 def fastai(texts, num_workers):
-    from fastai.text.core import SpacyTokenizer, parallel_tokenize
-    tokenizer, num_workers = SpacyTokenizer(), num_workers if num_workers > 1 else 0
+    core = peer("fastai.text.core")
+    tokenizer, num_workers = core.SpacyTokenizer(), num_workers if num_workers > 1 else 0
 
     def run():
-        found = dict(parallel_tokenize(texts, tokenizer, n_workers=num_workers))
+        found = dict(core.parallel_tokenize(texts, tokenizer, n_workers=num_workers))
         return [" ".join(found[i]) for i in range(len(texts))]
     return run
 
@@ -90,13 +90,19 @@ def fresh(*arguments):
     return result
 
 
+def ratio_to(runs, others, key):
+    "How many times as fast within a turn: median and range."
+    ratios = [round(run[key] / other[key], 3) for run, other in zip(runs, others, strict=True)]
+    return dict(median=round(statistics.median(ratios), 3), range=[min(ratios), max(ratios)])
+
+
 def main():
     parser = make_parser(__doc__)
     parser.add_argument("--texts", type=int, default=4000, help="how many (default 4000)")
     parser.add_argument("--turns", type=int, default=3, help="of all methods (default 3)")
     parser.add_argument("--processes", type=int, nargs="*", default=[1, 2], help="default 1 2")
     arguments = parser.parse_args()
-    methods = [name for name in METHODS if name != "fastai" or find_spec("fastai")]
+    methods = [name for name in METHODS if name != "fastai" or is_installed("fastai")]
     rows = [(name, n) for n in arguments.processes for name in methods if n == 1 or name != "bare spaCy"]
     found = {row: [] for row in rows}
     for _ in range(arguments.turns):
@@ -111,6 +117,9 @@ def main():
     for (name, n), runs in found.items():
         wall, cpu = (round(statistics.median(run[key] for run in runs)) for key in ("wall", "cpu"))
         row = dict(method=name, processes=n, wall=wall, cpu=cpu if n == 1 else None)
+        others = {"fastai": ("fastai", n), "bare spaCy": ("bare spaCy", n), "fastai, one process": ("fastai", 1)}
+        row["to"] = {other: ratio_to(runs, found[key], "cpu" if n == 1 else "wall")
+                     for other, key in others.items() if key in found}
         if ("fastai", n) in found:
             ratios = [run["wall"] / other["wall"] for run, other in zip(runs, found["fastai", n])]
             row["to_fastai"] = round(statistics.median(ratios), 2)

@@ -16,10 +16,10 @@ process (of one thread), as other programs may be at work on the machine, and of
 import statistics
 import time
 from functools import partial
-from importlib import import_module
 
 import torch
 from frame import frame, make_parser, save
+from peers import peer
 from torch import nn
 from torch.nn import functional as F
 
@@ -32,11 +32,11 @@ PLAIN, TURNED = torch.contiguous_format, torch.channels_last
 
 
 def fastai_net():
-    return import_module("fastai.vision.models.xresnet").xresnet18(n_out=NUM_CLASSES)
+    return peer("fastai.vision.models.xresnet").xresnet18(n_out=NUM_CLASSES)
 
 
 def timm_net():
-    return import_module("timm").create_model("resnet18d", num_classes=NUM_CLASSES)
+    return peer("timm").create_model("resnet18d", num_classes=NUM_CLASSES)
 
 
 def our_net():
