@@ -1,6 +1,7 @@
 # Thin on purpose: each target sets up what it needs and calls one program.
 #   make lab     JupyterLab on the start page of the course
 #   make test    everything that continuous integration checks
+#   make site    the course as a web site, in _docs; its lessons are run once, then only when they change
 #   make bench   what a batch costs in the engine, and a step in the optimizer
 # PYTHON chooses the interpreter of the environment, LAB_ARGS and TEST_ARGS are handed on.
 
@@ -11,7 +12,7 @@ BIN := .venv/$(if $(filter Windows_NT,$(OS)),Scripts,bin)
 # a space in it for the end.
 export PIP_CONSTRAINT := constraints.txt
 
-.PHONY: lab test bench export clean-notebooks figures readme picture
+.PHONY: lab test site test-site bench export clean-notebooks figures readme picture
 
 lab: export JUPYTER_CONFIG_PATH := $(CURDIR)/jupyter
 lab: .venv/.installed
@@ -20,6 +21,14 @@ lab: .venv/.installed
 test: .venv/.installed
 	scripts/install_debian_packages.sh
 	$(BIN)/python -m pytest --numprocesses 2 $(TEST_ARGS)
+
+site: .venv/.installed
+	$(BIN)/python site/make_site.py $(SITE_ARGS)
+
+# The whole site in a browser; `make test` builds and opens a small one.
+test-site: .venv/.installed
+	scripts/install_debian_packages.sh
+	FASTCOURSE_SITE=_docs $(BIN)/python -m pytest tests/browser/test_site.py $(TEST_ARGS)
 
 bench: .venv/.installed
 	$(BIN)/python benchmarks/loop_overhead.py
@@ -50,6 +59,6 @@ picture:
 
 .venv/.installed: settings.ini setup.py constraints.txt
 	$(PYTHON) -m venv .venv
-	$(BIN)/python -m pip install --editable ".[lab,scale,subword,parquet,dev]"
+	$(BIN)/python -m pip install --editable ".[lab,scale,subword,parquet,site,dev]"
 	$(BIN)/python scripts/install_git_hooks.py
 	touch $@

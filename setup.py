@@ -24,7 +24,7 @@ setup(
     python_requires=f">={settings['min_python']}",
     install_requires=settings["requirements"].split(),
     extras_require={extra: settings[f"{extra}_requirements"].split()
-                    for extra in ("lab", "scale", "subword", "parquet", "hub", "dev")},
+                    for extra in ("lab", "scale", "subword", "parquet", "hub", "site", "dev")},
     entry_points={"console_scripts": settings["console_scripts"].split()},
     classifiers=["Programming Language :: Python :: 3", "Intended Audience :: Education"],
     zip_safe=False,

@@ -128,6 +128,6 @@ def test_environment_is_bare(bare_python, tmp_path):
 def test_tested_versions_are_within_the_stated_ranges():
     pins = dict(line.split("==") for line in (ROOT / "constraints.txt").read_text().split())
     for key in ("requirements", "lab_requirements", "scale_requirements", "subword_requirements",
-                "parquet_requirements", "hub_requirements", "dev_requirements"):
+                "parquet_requirements", "hub_requirements", "site_requirements", "dev_requirements"):
         for requirement in map(Requirement, settings()[key].split()):
             assert requirement.specifier.contains(pins[requirement.name]), requirement

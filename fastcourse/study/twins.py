@@ -285,4 +285,5 @@ def show_twins(
     "From now on this notebook shows twins in place of explorers, for a page without a kernel."
     from IPython import get_ipython
     formatter = get_ipython().display_formatter.mimebundle_formatter
-    formatter.for_type(Explorer, lambda explorer: twin_bundle(explorer, **limits))
+    for module in (Explorer.__module__, "__main__"):  # the lesson Explore has a class of its own, of the same name
+        formatter.for_type_by_name(module, "Explorer", lambda explorer: twin_bundle(explorer, **limits))
