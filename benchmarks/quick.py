@@ -83,7 +83,7 @@ def measure(name, num_turns, size):
     "How many times as fast ours is: median and quartiles."
     reference, ours = WORKS[name](size)
     row = compare(take_turns(dict(ours=ours, reference=reference), num_turns, WARM_UP), "ours", digits=2)["reference"]
-    return dict(ratio=row["ratio"], quartiles=row["ratio_quartiles"], floor=FLOORS[name])
+    return dict(ratio=row["ratio"], quartiles=row["ratio_quartiles"])
 
 
 def main():
@@ -91,12 +91,14 @@ def main():
     parser.add_argument("--turns", type=int, default=7, help="turns that are measured, at least 2 (default 7)")
     parser.add_argument("--rows", nargs="*", choices=WORKS, default=[*WORKS], help="which (default: all)")
     parser.add_argument("--size", type=float, default=1.0, help="share of the usual size of the work (default 1)")
+    parser.add_argument("--floor", type=float, help="of all rows, to try the script out (default: each row's own)")
     parser.add_argument("--note", default="", help="recorded with the result, such as: beside other work")
     arguments = parser.parse_args()
     torch.set_num_threads(1)
     rows = {}
     for name in arguments.rows:
         row = rows[name] = measure(name, arguments.turns, arguments.size)
+        row["floor"] = FLOORS[name] if arguments.floor is None else arguments.floor
         low, high = row["quartiles"]
         print(f"{name:10} {row['ratio']:7.3f} times as fast, {low} to {high}, floor {row['floor']}", flush=True)
     save(frame("how many times as fast ours is as torch's own or a plain version, medians within a turn", "spacy",

@@ -35,8 +35,8 @@ def fastai_net():
     return peer("fastai.vision.models.xresnet").xresnet18(n_out=NUM_CLASSES)
 
 
-def timm_net():
-    return peer("timm").create_model("resnet18d", num_classes=NUM_CLASSES)
+def timm_net(name="resnet18d"):
+    return peer("timm").create_model(name, num_classes=NUM_CLASSES)
 
 
 def our_net():

@@ -1,9 +1,9 @@
-"""Every figure in a table of benchmarks/README.md, and in a lesson's table beside a benchmark, is one that was recorded.
+"""Every figure in a table of benchmarks/README.md, and in a lesson's table beside a benchmark, was recorded.
 
-A table belongs to the results that the text around it names: `results/NAME.json`, `NAME.py`. Each of its numbers
-must be one of these results', or the median, the least, the largest or the count of a list there, rounded as it is printed.
-The same is asked of decimal numbers in a lesson's code where the cell above names a benchmark and the code says
-"recorded" or "medians".
+A table belongs to the results that the text around it names: `results/NAME.json`, `NAME.py`. Each of its numbers must
+be one of them, or the median, the least, the largest or the count of a list there, rounded as it is printed. The same
+is asked of decimal numbers in a lesson's code where the cell above names a benchmark and the code says "recorded" or
+"medians".
 """
 import json
 import re
