@@ -176,7 +176,7 @@ def share_wrong(
 @drawing
 def draw_prediction(
     trained:TrainedClassifier|Sequence[TrainedClassifier],  # as for `predict_texts`
-    text:str="Returns a view of the array with one axis more.",
+    text:str="Returns the shortest path between two nodes of a graph.",
 )->"Figure":
     "The probabilities of the classes of one text."
     first = trained if isinstance(trained, TrainedClassifier) else trained[0]
@@ -197,6 +197,7 @@ def draw_errors(
     run:Callable[[int, int], float]|None=None,           # of number of labels and seed: the error of one more run
     num_labels:int=100,
     seed:int=0,
+    claim:str="Who has read before needs fewer labels",  # what the curves show; not with a run
 )->"Figure":
     "Medians over the number of labels, bands from the lowest to the highest, and a run of the reader's own."
     figure = new_figure(6.0, 3.2)
@@ -206,7 +207,7 @@ def draw_errors(
         low, middle, high = ([edge(errors[n]) for n in numbers] for edge in (min, statistics.median, max))
         axes.plot(numbers, middle, color=color, label=name, marker="o", markersize=3)
         axes.fill_between(numbers, low, high, color=color, alpha=0.15)
-    title = "Who has read before needs fewer labels"
+    title = claim
     if run:
         error = run(num_labels, seed)
         axes.plot([num_labels], [error], "X", color=theme_colors()["ink"], markersize=9, label="your run")
