@@ -9,7 +9,7 @@ from fastcourse.study.exercises import lesson_exercises
 from fastcourse.study.quiz import lesson_questions
 
 LESSONS = [path for path in NOTEBOOKS if exported_module(path)]
-TIME = re.compile(r"(the lesson|it) takes [^.]*\b(second|minute)s?\b", re.IGNORECASE)
+TIME = re.compile(r"(the lesson|the worked example|it) takes [^.]*\b(second|minute)s?\b", re.IGNORECASE)
 NEEDS = re.compile(r"\b(You need|Nothing is needed)\b")
 SECTIONS = ["## Summary", "## Questions", "## Exercises", "## Sources and further work"]
 NAMED = re.compile(r"""^(quiz|exercise)\("(\w+)"(?:, "(\w+)")?\)""", re.MULTILINE)
@@ -48,7 +48,7 @@ def test_it_begins_with_a_title_and_a_line(lesson):
 
 def test_it_says_what_it_needs_and_how_long_it_takes(lesson):
     opening = "\n".join(prose(lesson)[:3]).split("\n## ")[0]
-    assert "After this lesson you can" in opening
+    assert re.search("After this (lesson|project) you can", opening)
     assert NEEDS.search(opening), "what must a reader know or have read?"
     assert TIME.search(opening), "how long does it take?"
 
