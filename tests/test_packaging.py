@@ -1,16 +1,23 @@
 "The distributions build, and the wheel works where there is nothing but torch and numpy."
 import json
 import os
+import re
 import subprocess
 import sys
 import tarfile
+import time
+import urllib.error
+import urllib.request
 import venv
+import zipfile
 from importlib.metadata import distribution
 from pathlib import Path
 
 import pytest
 from packaging.requirements import Requirement
 from project import ROOT, modules, settings
+
+from fastcourse.study.exercises import lesson_exercises
 
 
 def call(*command, **kwargs):
@@ -131,3 +138,109 @@ def test_tested_versions_are_within_the_stated_ranges():
                 "parquet_requirements", "hub_requirements", "site_requirements", "dev_requirements"):
         for requirement in map(Requirement, settings()[key].split()):
             assert requirement.specifier.contains(pins[requirement.name]), requirement
+
+
+# A learner with nothing but the wheel: first start, an answer, an upgrade to a wheel with changed lessons.
+
+def newer_wheel(wheel, folder):
+    "The same wheel as version 9.9.9: one lesson is changed, one is changed that the learner edits, one is renamed."
+    path = folder / wheel.name.replace("0.1.0", "9.9.9")
+    with zipfile.ZipFile(wheel) as old, zipfile.ZipFile(path, "w") as new:
+        for name in old.namelist():
+            content = old.read(name)
+            if name.endswith(("nbs/00_core.ipynb", "nbs/01_testing.ipynb")):
+                content = content.replace(b'"# ', b'"# New: ', 1)
+            if name.endswith(("METADATA", "fastcourse/__init__.py", "RECORD")):
+                content = content.replace(b"0.1.0", b"9.9.9")
+            new.writestr(name.replace("0.1.0", "9.9.9").replace("02_plots.ipynb", "02_figures.ipynb"), content)
+    return path
+
+
+class Learner:
+    "Somebody in an empty folder, with a wheel; torch and the others come from this environment."
+    def __init__(self, folder):
+        self.folder, self.site = folder, folder / "site"
+        own = {"PYTHONPATH": self.site, "FASTCOURSE_HOME": folder / "home", "IPYTHONDIR": folder / "ipython"}
+        own |= {f"JUPYTER_{name}_DIR": folder / name for name in ("CONFIG", "DATA", "RUNTIME")}
+        self.environment = os.environ | {name: str(value) for name, value in own.items()} | {"OMP_NUM_THREADS": "1"}
+        (folder / "desk").mkdir()
+
+    def install(self, wheel):
+        target = ["--upgrade", "--no-compile", "--target", self.site]
+        call(sys.executable, "-m", "pip", "install", "--no-deps", "--no-index", *target, wheel)
+
+    def start(self, *words):
+        command = [sys.executable, "-m", "fastcourse.cli", *map(str, words)]
+        return subprocess.Popen(command, cwd=self.folder / "desk", env=self.environment, text=True, encoding="utf8",
+                                stdout=subprocess.PIPE, stderr=subprocess.STDOUT)
+
+    def say(self, *words, code=0):
+        process = self.start(*words)
+        said = process.communicate(timeout=120)[0]
+        assert process.returncode == code, said
+        return said
+
+    def lessons(self):
+        return {path.name: path.read_bytes() for path in (self.folder / "desk/fastcourse-lessons/lessons").iterdir()}
+
+
+@pytest.fixture(scope="module")
+def learner(distributions, tmp_path_factory):
+    learner = Learner(tmp_path_factory.mktemp("learner"))
+    learner.install(next(distributions.glob("*.whl")))
+    return learner
+
+
+def answer(path, name, source):
+    "Write an answer over a stub of the lesson Core."
+    notebook = json.loads(path.read_text(encoding="utf8"))
+    for cell in notebook["cells"]:
+        if (text := "".join(cell["source"])).startswith(f"def {name}"):
+            cell["source"] = source + "\n\n" + text[text.index("exercise("):]
+    path.write_text(json.dumps(notebook), encoding="utf8")
+
+
+def test_wheel_has_all_lessons_and_pictures(learner):
+    inside = {path.name for path in (learner.site / "fastcourse/lessons").rglob("*") if path.is_file()}
+    assert {path.name for folder in ("nbs", "images") for path in (ROOT / folder).iterdir() if path.is_file()} <= inside
+    assert not (ROOT / "fastcourse" / "lessons").exists(), "no copy in the project"
+
+
+def test_learner_with_the_wheel_loses_nothing(learner, distributions, tmp_path):
+    assert " new" in learner.say("lab", "--only-copy")
+    own = learner.folder / "desk/fastcourse-lessons/lessons"
+    answer(own / "00_core.ipynb", "count_parameters", "def count_parameters(nested): return len(nested)")
+    assert "✗ Exercise: Count the parameters" in learner.say("check", "core", code=1)
+    answer(own / "00_core.ipynb", "count_parameters", lesson_exercises("core")["count_parameters"].reference)
+    assert "1 right, 0 wrong, 2 open" in learner.say("check", "core", code=3)
+    (own / "notes.ipynb").write_text("mine")
+    before = learner.lessons()
+
+    learner.install(newer_wheel(next(distributions.glob("*.whl")), tmp_path))
+    assert learner.say("--version") == "fastcourse 9.9.9\n"
+    said, after = learner.say("lab", "--only-copy"), learner.lessons()
+    assert "00_core.ipynb is yours and stays; the newer one is lessons/00_core-9.9.9.ipynb" in said
+    assert after["00_core.ipynb"] == before["00_core.ipynb"] and after["notes.ipynb"] == b"mine"
+    assert b"# New: " in after["00_core-9.9.9.ipynb"] and b"# New: " in after["01_testing.ipynb"]
+    assert "02_figures.ipynb" in after and "02_plots.ipynb" not in after, "nobody has edited it"
+    assert "00_core " in (listed := learner.say("list")) and "  1 of " in listed.splitlines()[0]
+
+
+def test_learner_gets_jupyterlab_on_this_machine_with_a_token(learner):
+    process = learner.start("lab", "--no-browser", "--port", 0)
+    try:
+        said, end = "", time.monotonic() + 90
+        while "?token=" not in said and time.monotonic() < end and process.poll() is None:
+            said += process.stdout.readline()
+        address = re.search(r"http://(127\.0\.0\.1|localhost):\d+/lab/tree/lessons/index\.ipynb\?token=\w+", said)
+        assert address, said
+        with urllib.request.urlopen(address[0], timeout=60) as page:
+            assert page.status == 200
+        with pytest.raises(urllib.error.HTTPError, match="403"):
+            urllib.request.urlopen(re.sub(r"/lab/.*", "/api/contents/lessons/index.ipynb", address[0]), timeout=60)
+        contents = re.sub(r"/lab/tree/(\S+)\?", r"/api/contents/\1?", address[0])
+        with urllib.request.urlopen(contents, timeout=60) as answer:
+            assert json.load(answer)["name"] == "index.ipynb"
+    finally:
+        process.terminate()
+        process.communicate(timeout=60)
