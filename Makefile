@@ -2,17 +2,21 @@
 #   make lab     JupyterLab on the start page of the course
 #   make test    everything that continuous integration checks
 #   make site    the course as a web site, in _docs; its lessons are run once, then only when they change
-#   make bench   what a batch costs in the engine, and a step in the optimizer
+#   make bench   what the course costs beside fastai, timm and Lightning, in an environment of its own (an hour)
+#   make bench-quick   whether a ratio to PyTorch's own has fallen (minutes, no other library)
+#   make properties   what must hold for all inputs, tried more than 100,000 times
+#   make fuzz    a million files for the readers of files, guided by the branches that they reach (Linux)
 # PYTHON chooses the interpreter of the environment, LAB_ARGS and TEST_ARGS are handed on.
 
 PYTHON ?= python3
 BIN := .venv/$(if $(filter Windows_NT,$(OS)),Scripts,bin)
+BENCH := .venv-bench/$(if $(filter Windows_NT,$(OS)),Scripts,bin)
 # pip installs the tested versions. Which build of torch that is, is up to the index that pip asks: where it offers one
 # with CUDA, as PyPI does for Linux, pip installs that one, some gigabytes. The path is relative, because pip would take
 # a space in it for the end.
 export PIP_CONSTRAINT := constraints.txt
 
-.PHONY: lab test site test-site bench export clean-notebooks figures readme picture
+.PHONY: lab test properties fuzz site test-site bench bench-quick bench-table export clean-notebooks figures readme picture
 
 lab: export JUPYTER_CONFIG_PATH := $(CURDIR)/jupyter
 lab: .venv/.installed
@@ -22,6 +26,12 @@ test: .venv/.installed
 	scripts/install_debian_packages.sh
 	$(BIN)/python -m pytest --numprocesses 2 $(TEST_ARGS)
 
+properties: .venv/.installed
+	$(BIN)/python tests/properties/record.py $(PROPERTIES_ARGS)
+
+fuzz: .venv/.installed .venv-fuzz/.installed
+	OMP_NUM_THREADS=1 PYTHONPATH=.venv-fuzz $(BIN)/python tests/fuzz/fuzz.py $(FUZZ_ARGS)
+
 site: .venv/.installed
 	$(BIN)/python site/make_site.py $(SITE_ARGS)
 
@@ -30,9 +40,17 @@ test-site: .venv/.installed
 	scripts/install_debian_packages.sh
 	FASTCOURSE_SITE=_docs $(BIN)/python -m pytest tests/browser/test_site.py $(TEST_ARGS)
 
-bench: .venv/.installed
-	$(BIN)/python benchmarks/loop_overhead.py
-	$(BIN)/python benchmarks/optimizer_step.py
+# BENCH_ARGS is handed on, such as: make bench BENCH_ARGS="--rows loop imports".
+bench bench-quick: export OMP_NUM_THREADS := 1
+bench bench-quick: export PYTHONPATH := .
+bench: .venv-bench/.installed
+	$(BENCH)/python benchmarks/side_by_side.py $(BENCH_ARGS)
+
+bench-quick: .venv/.installed
+	$(BIN)/python benchmarks/quick.py $(BENCH_ARGS)
+
+bench-table: .venv/.installed
+	$(BIN)/python benchmarks/side_by_side.py --table
 
 export: .venv/.installed
 	$(BIN)/nbdev_export
@@ -57,8 +75,19 @@ picture:
 	cp artefacts/browser/22_learner-0-after.png images/lesson.png
 	cp artefacts/browser/36_cam-0-after.png images/heat_map.png
 
+# Every package is named with its version, so nothing is looked for, and torchvision brings no torch of its own.
+.venv-bench/.installed: benchmarks/requirements.txt
+	$(PYTHON) -m venv .venv-bench
+	PIP_CONSTRAINT= $(BENCH)/python -m pip install --no-deps --requirement benchmarks/requirements.txt
+	touch $@
+
 .venv/.installed: settings.ini setup.py constraints.txt
 	$(PYTHON) -m venv .venv
 	$(BIN)/python -m pip install --editable ".[lab,scale,subword,parquet,site,dev]"
 	$(BIN)/python scripts/install_git_hooks.py
+	touch $@
+
+# Beside the environment, whose versions it leaves alone.
+.venv-fuzz/.installed: .venv/.installed
+	$(BIN)/python -m pip install --no-deps --target .venv-fuzz atheris==3.0.0
 	touch $@
