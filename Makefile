@@ -75,9 +75,10 @@ picture:
 	cp artefacts/browser/22_learner-0-after.png images/lesson.png
 	cp artefacts/browser/36_cam-0-after.png images/heat_map.png
 
-# Every package is named with its version, so nothing is looked for, and torchvision brings no torch of its own.
+# First torch, with whatever its build needs. Then every package by its version, so torchvision brings no other torch.
 .venv-bench/.installed: benchmarks/requirements.txt
 	$(PYTHON) -m venv .venv-bench
+	PIP_CONSTRAINT= $(BENCH)/python -m pip install "$$(grep '^torch==' benchmarks/requirements.txt)"
 	PIP_CONSTRAINT= $(BENCH)/python -m pip install --no-deps --requirement benchmarks/requirements.txt
 	touch $@
 
