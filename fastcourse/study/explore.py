@@ -29,7 +29,7 @@ if TYPE_CHECKING:
 # %% ../../nbs/03_explore.ipynb #b519105e
 def make_control(
     name:str,          # of the argument
-    values:Any,        # (low, high) or (low, high, step): slider; list: menu; bool: switch; str: text field
+    values:Any,        # (low, high) or (low, high, step): slider; list: menu; bool: switch; one or more str: text
     start:Any=None,    # of a slider or menu; None: low, or the first choice
 )->"DOMWidget":
     "An ipywidgets control for a range, a list of choices, a switch or a text."
@@ -39,6 +39,8 @@ def make_control(
     common["layout"] = dict(width=f"{24 + len(label) / 2}em")
     if isinstance(values, (bool, str)):
         return (ipywidgets.Checkbox if isinstance(values, bool) else ipywidgets.Text)(values, **common)
+    if isinstance(values, tuple) and values and all(isinstance(value, str) for value in values):
+        return ipywidgets.Combobox(value=values[0], options=values, **common)
     if isinstance(values, list) and values:
         if start is not None and start not in values:
             raise ValueError(f"{name} starts at {start!r}, not one of {values}")
@@ -46,7 +48,7 @@ def make_control(
         return ipywidgets.Dropdown(options=[(str(value), value) for value in values], index=index, **common)
     if isinstance(values, tuple) and len(values) in (2, 3) and all(map(is_number, values)):
         return make_slider(name, *values, start=start, **common)
-    raise ValueError(f"{name} must be a range (low, high), a non-empty list, a bool or a str, got {values!r}")
+    raise ValueError(f"{name} must be a range (low, high), a non-empty list, a bool or texts, got {values!r}")
 
 def is_number(value:Any)->bool:
     "Is it a finite number, and no truth value?"
@@ -215,8 +217,9 @@ def check_controls(
 def extreme_values(
     control:"DOMWidget",
 )->list:  # what a reader will try first
-    "Both ends of a slider, all choices of a menu, both states of a switch."
+    "Both ends of a slider, all choices of a menu, both states of a switch, no text and all suggestions."
     if hasattr(control, "max"): return [control.min, control.max]
+    if hasattr(control, "ensure_option"): return ["", *control.options]
     if hasattr(control, "options"): return [value for text, value in control.options]
     return [False, True] if isinstance(control.value, bool) else ["", control.value]
 
@@ -224,7 +227,7 @@ def extreme_values(
 def explore(
     draw:Callable[..., "Figure"],  # a pure function of its arguments; its defaults are where sliders and menus start
     /,
-    **controls,                    # argument -> (low, high[, step]), a list of choices, or a bool or str to start with
+    **controls,                    # argument -> (low, high[, step]), a list of choices, a bool, a str, or suggestions
 )->Explorer:
     "Show `draw` with a control for each named argument. Raises what `draw` raises at the start."
     defaults = check_controls(draw, controls)
