@@ -4,7 +4,7 @@
 
 # %% auto #0
 __all__ = ['DataError', 'file_hash', 'File', 'check_file', 'Unreachable', 'receive', 'download', 'Guard', 'LimitedReader',
-           'unpack_tar', 'unpack_zip', 'is_archive', 'unpack', 'open_compressed']
+           'unpack_tar', 'unpack_zip', 'is_archive', 'unpack', 'naming_damage', 'open_compressed']
 
 # %% ../../nbs/08_archives.ipynb #61d23c76
 import errno
@@ -166,12 +166,20 @@ def unpack_tar(
     "Unpack a tar archive, compressed or not."
     import bz2, gzip, lzma, tarfile
     openers = {".gz": gzip.open, ".tgz": gzip.open, ".xz": lzma.open, ".bz2": bz2.open}
+    class Strict(tarfile.TarInfo):
+        @classmethod
+        def frombuf(cls, buf, encoding, errors):
+            try: return super().frombuf(buf, encoding, errors)
+            except tarfile.HeaderError:
+                if buf == bytes(512): raise  # the regular end
+                raise DataError(f"{path.name} is cut short or damaged: there is no end") from None
     with openers.get(path.suffix, open)(path, "rb") as file:
         limited = LimitedReader(file, 2 * guard.max_bytes, path.name)  # what describes the members takes space too
-        with tarfile.open(fileobj=limited, mode="r|") as archive:
+        with tarfile.open(fileobj=limited, mode="r|", tarinfo=Strict) as archive:
             for member in archive:
                 guard.admit(member.name, member.size, member.isreg() or member.isdir())
                 archive.extract(member, folder, filter="data")
+        while limited.read(2**16): pass  # the compression's checksum stands at its end
 
 def unpack_zip(
     path:Path,
@@ -212,14 +220,21 @@ def unpack(
 
 # %% ../../nbs/08_archives.ipynb #557d2bc2
 @contextmanager
+def naming_damage(
+    path:Path,
+    *kinds:type[Exception],  # what its damage may lead to
+)->Iterator[None]:
+    "Raise DataError that names a file where reading it raises another error."
+    try: yield
+    except kinds as error: raise DataError(f"{path.name} is cut short or damaged: {error}") from error
+
+@contextmanager
 def open_compressed(
     path:Path,  # plain, or compressed with gzip (.gz) or xz (.xz)
 )->Iterator[BinaryIO]:
     "A file to read from. Raises DataError where what is compressed turns out to be damaged."
     import gzip, lzma, zlib
     opener = {".gz": gzip.open, ".xz": lzma.open}.get(path.suffix, open)
-    try:
-        with opener(path, "rb") as file: yield file
-    except (EOFError, gzip.BadGzipFile, lzma.LZMAError, zlib.error) as error:
-        raise DataError(f"{path.name} is cut short or damaged: {error}") from error
+    damage = EOFError, gzip.BadGzipFile, lzma.LZMAError, zlib.error
+    with naming_damage(path, *damage), opener(path, "rb") as file: yield file
 

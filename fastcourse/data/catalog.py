@@ -21,7 +21,8 @@ from importlib.resources import files
 from pathlib import Path, PureWindowsPath
 from typing import Any, NamedTuple
 
-from .archives import DataError, File, Unreachable, check_file, download, file_hash, is_archive, unpack
+from .archives import (
+    DataError, File, Unreachable, check_file, download, file_hash, is_archive, naming_damage, unpack)
 from ..study.progress import parse_json
 
 # %% ../../nbs/09_catalog.ipynb #601997ea
@@ -150,10 +151,12 @@ def check_first_seen(
     "For a file without a published checksum: it must be what it was at the first download."
     if file.sha256 or file.md5: return
     import warnings
-    seen = json.loads(notes.read_text(encoding="utf8")) if notes.exists() else {}
     found = file_hash(path)
-    if seen.setdefault(file.name, found) != found:
-        raise DataError(f"{file.name} is not what it was when it was first fetched: its sha256 was {seen[file.name]}, "
+    with naming_damage(notes, ValueError, AttributeError):
+        seen = parse_json(notes.read_text(encoding="utf8")) if notes.exists() else {}
+        first = seen.setdefault(file.name, found)
+    if first != found:
+        raise DataError(f"{file.name} is not what it was when it was first fetched: its sha256 was {first}, "
                         f"now it is {found}. If that is right, delete {notes}")
     warnings.warn(f"{file.name} has no published checksum; from now on it must have sha256 {found}", stacklevel=2)
     fresh = notes.with_suffix(".new")

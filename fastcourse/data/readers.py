@@ -18,7 +18,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from .archives import DataError, open_compressed
+from .archives import DataError, naming_damage, open_compressed
 from .catalog import Copy, fetch
 from .datasets import Samples, Split
 
@@ -35,7 +35,7 @@ def read_lines(
     path:Path,  # UTF-8; a newline, and nothing else, ends a line
 )->list[str]:
     "The lines of a text file, without their newlines."
-    lines = read_bytes(path).decode("utf8").split("\n")
+    with naming_damage(path, UnicodeDecodeError): lines = read_bytes(path).decode("utf8").split("\n")
     return lines[:-1] if lines[-1] == "" else lines
 
 # %% ../../nbs/14_readers.ipynb #bbf384ae
@@ -274,9 +274,13 @@ def movielens_100k(
 )->FilmRatings:
     "100,000 ratings of films. Harper and Konstan 2015."
     folder = (copy or fetch("movielens_100k")).folder / "ml-100k"
-    rows = torch.tensor([[int(value) for value in line.split("\t")] for line in read_lines(folder / "u.data")])
-    films = [line.split("|") for line in (folder / "u.item").read_bytes().decode("latin-1").split("\n") if line]
-    if [int(film[0]) for film in films] != list(range(1, len(films) + 1)):
-        raise ValueError("u.item must number the films from 1 without gaps")
-    user, film, stars, time = rows.unbind(dim=1)
-    return FilmRatings(user - 1, film - 1, stars.float(), time, tuple(film[1] for film in films))
+    with naming_damage(folder / "u.item", ValueError, IndexError):
+        films = [line.split("|") for line in (folder / "u.item").read_bytes().decode("latin-1").split("\n") if line]
+        numbers, titles = [int(film[0]) for film in films], tuple(film[1] for film in films)
+    if numbers != list(range(1, len(films) + 1)): raise ValueError("u.item must number the films from 1 without gaps")
+    lines = read_lines(folder / "u.data")
+    with naming_damage(folder / "u.data", ValueError, RuntimeError, IndexError):
+        rows = torch.tensor([[int(value) for value in line.split("\t")] for line in lines])
+        user, film, stars, time = rows.unbind(dim=1)
+    if film.min() < 1 or film.max() > len(titles): raise ValueError(f"u.data must hold films from 1 to {len(titles)}")
+    return FilmRatings(user - 1, film - 1, stars.float(), time, titles)

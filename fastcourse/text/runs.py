@@ -8,7 +8,6 @@ __all__ = ['schedule_option', 'named_fit', 'check_settings', 'TextSettings', 'Pr
            'find_start', 'fit_language_model', 'pretrain_model', 'finetune_model']
 
 # %% ../../nbs/59_text_runs.ipynb #f6e1ef0b
-import json
 import shlex
 import time
 from collections.abc import Callable, Sequence
@@ -21,10 +20,10 @@ from typing import Any
 import torch
 
 from ..core import seed_everything
-from ..study.progress import write_atomically
 from .awdlstm import AWDLSTM, Dropouts
 from .files import read_parts
 from .language_model import LanguageLearner, LanguageModel
+from .store import publish, read_record
 from .tokenizer import Tokenizer
 from fastcourse.text.transfer import (
     Pretrained, fine_tune, language_groups, load_language_model, load_pretrained, match_vocab, save_language_model,
@@ -196,7 +195,7 @@ def finish_run(
     result = dict(what=f"{step} on texts", command=command, settings=asdict(run.settings), seed=seed,
                   resumed=run.resumed, data=run.data, metrics=metrics, epochs=learn.history, **facts,
                   wall_seconds=round(time.perf_counter() - run.begin, 2), **describe_machine(run.device))
-    write_atomically(run.folder / "result.json", json.dumps(result, indent=1, ensure_ascii=False) + "\n")
+    publish(run.folder / "result.json", result, [], [])  # with a checksum
     run.checkpoint.unlink(missing_ok=True)
     return result
 
@@ -208,11 +207,11 @@ def finished_result(
     "The result of these settings, if their run has come to its end. Raises ValueError if it is of others."
     path = Path(settings.output).expanduser() / "result.json"
     if not path.exists(): return None
-    result = json.loads(path.read_text(encoding="utf8"))
+    result = read_record(path)
     for name, own in asdict(settings).items():
-        there = result["settings"].get(name, "missing")
+        there = result.get("settings", {}).get(name, "missing")
         if name not in free and there != own:
-            raise ValueError(f"output holds the result of a run with {name} {there}, and not {own}")
+            raise ValueError(f"output holds, in {path}, the result of a run with {name} {there}, and not {own}")
     return result
 
 # %% ../../nbs/59_text_runs.ipynb #a8d62512

@@ -48,7 +48,9 @@ class SubwordTokenizer:
         end:bool=False,      # put xxeos behind
     ):
         from sentencepiece import SentencePieceProcessor
-        self.begin, self.end, self.processor = begin, end, SentencePieceProcessor(model_proto=model)
+        self.begin, self.end = begin, end
+        try: self.processor = SentencePieceProcessor(model_proto=model)
+        except RuntimeError as error: raise ValueError(f"model must be as train_subwords made it: {error}") from error
 
     @property
     def vocab(self)->Vocab:

@@ -21,13 +21,12 @@ from torch import Tensor, nn
 
 from .. import __version__
 from ..core import DataLoaders
-from ..data.archives import file_hash
 from ..plots import drawing, new_figure
 from ..study.progress import well_formed, write_atomically
 from .awdlstm import encoder_settings, make_encoder
 from .batches import StreamBatches
 from .language_model import LanguageModel
-from .store import manifest_checksum, publish, read_checked, read_description
+from .store import manifest_checksum, only_writer, publish, read_checked, read_description
 from .tokenizer import Tokenizer, make_tokenizer, tokenizer_settings
 from .vocabulary import Vocab, load_vocab, save_vocab, tokenize_texts
 from ..training.events import Callback
@@ -104,15 +103,15 @@ def publish_model(
     weights:bytes, vocab:Vocab,
 )->None:
     "Write the files of a model, those of an older one untouched; then its `config.json`, and the older files go."
-    path.mkdir(parents=True, exist_ok=True)
-    sha256 = hashlib.sha256(weights).hexdigest()
-    tag = f"-{manifest_checksum({**config, 'weights': sha256})[:16]}" if (path / "config.json").exists() else ""
+    sha256, again = hashlib.sha256(weights).hexdigest(), (path / "config.json").exists()
+    tag = f"-{manifest_checksum({**config, 'weights': sha256})[:16]}" if again else ""
     weights_name, vocab_name = f"weights{tag}.safetensors", f"vocab{tag}.json"
-    write_atomically(path / weights_name, weights)
-    save_vocab(vocab, path / vocab_name)
-    write_atomically(path / "README.md", model_card(config))
-    names = {weights_name: sha256, vocab_name: file_hash(path / vocab_name)}
-    publish(path / "config.json", {**config, "files": names}, [*names], ["weights*.safetensors", "vocab*.json"])
+    with only_writer(path, again):
+        write_atomically(path / weights_name, weights)
+        save_vocab(vocab, path / vocab_name)
+        write_atomically(path / "README.md", model_card(config))
+        names = {weights_name: sha256, vocab_name: hashlib.sha256((path / vocab_name).read_bytes()).hexdigest()}
+        publish(path / "config.json", {**config, "files": names}, [*names], ["weights*.safetensors", "vocab*.json"])
 
 # %% ../../nbs/53_fine_tuning.ipynb #f3368969
 MODEL_FORMAT = {"format": "fastcourse model", "version": 1}

@@ -19,7 +19,7 @@ from itertools import islice
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from ..data.archives import open_compressed
+from ..data.archives import naming_damage, open_compressed
 from ..plots import draw_tokens
 from ..study.progress import parse_json, write_atomically
 from .tokenizer import SPECIALS, Tokenizer, join_fields
@@ -69,10 +69,10 @@ def stream_parquet(
     columns:Sequence[str],
 )->Iterator[list[str]]:  # the fields of a row, as text; a missing one is empty
     "The rows of a Parquet file. Needs pyarrow, the extra `parquet`."
-    try: from pyarrow.parquet import ParquetFile
+    try: from pyarrow import ArrowException, parquet
     except ImportError as error:
         raise ImportError("Parquet needs pyarrow: pip install fastcourse[parquet]") from error
-    with ParquetFile(path) as file:
+    with naming_damage(path, ArrowException, OSError, UnicodeError), parquet.ParquetFile(path) as file:
         check_columns(path.name, columns, file.schema_arrow.names)
         for batch in file.iter_batches(batch_size=1000, columns=list(columns)):
             parts = [batch.column(name).to_pylist() for name in columns]

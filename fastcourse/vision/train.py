@@ -32,6 +32,7 @@ from ..core import DataLoaders, TensorLoader, default_device, seed_everything, t
 from ..data.archives import DataError
 from ..data.datasets import Split
 from ..data.readers import imagenette, imagewoof, oxford_pets
+from ..study.progress import write_atomically
 from ..training.callbacks import Checkpoint, FiniteLossGuard, MoveToDevice, ProgressBar
 from ..training.events import Callback
 from ..training.learner import Learner, accuracy
@@ -265,8 +266,7 @@ def main(
     argv:Sequence[str]|None=None,  # None: those of this process
 )->int:                            # exit code
     "The command. Mistakes in the arguments end the process with code 2."
-    argv = sys.argv[1:] if argv is None else list(argv)
-    arguments = make_parser().parse_args(argv)
+    arguments = make_parser().parse_args(argv := sys.argv[1:] if argv is None else list(argv))
     if arguments.mirror:
         given = [str(arguments.mirror), os.environ.get("FASTCOURSE_MIRRORS", "")]
         os.environ["FASTCOURSE_MIRRORS"] = os.pathsep.join(filter(None, given))
@@ -274,11 +274,11 @@ def main(
         check_places(arguments)
         settings = RunSettings(**{item.name: getattr(arguments, item.name) for item in fields(RunSettings)})
         result = train_pictures(settings, arguments.checkpoint, arguments.resume, [ProgressBar()][arguments.quiet:])
-    except (ValueError, DataError, FloatingPointError) as error:
+        result["command"] = shlex.join(["python", "-m", "fastcourse.vision.train", *argv])
+        if arguments.output: write_atomically(arguments.output, json.dumps(result, indent=1) + "\n")
+    except (ValueError, OSError, DataError, FloatingPointError) as error:
         print(f"fastcourse.vision.train: {' '.join(str(error).split())}", file=sys.stderr)
         return 1 if isinstance(error, FloatingPointError) else 2
-    result["command"] = shlex.join(["python", "-m", "fastcourse.vision.train", *argv])
-    if arguments.output: arguments.output.write_text(json.dumps(result, indent=1) + "\n", encoding="utf8")
     print(f"accuracy {result['accuracy']:.4f} after {len(result['epochs'])} epochs; {result['wall_seconds']} s, "
           f"{result['pictures_per_second']} pictures/s, {result['share_waiting']:.1%} of the time between batches")
     return 0
