@@ -139,7 +139,7 @@ def run_lessons(names, folder, limits, jobs, keep_going, stored):
         try:
             return kept_run(path, folder, limits) or (
                 nbformat.read(path, as_version=4) if stored else executed(path, folder, limits))
-        except CellExecutionError as error:
+        except (CellExecutionError, ValueError) as error:
             if not keep_going:
                 raise
             print(f"{name} FAILS, and is shown as it is stored: {error}", file=sys.stderr, flush=True)

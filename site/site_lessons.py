@@ -3,6 +3,7 @@ import ast
 import hashlib
 import json
 import os
+import re
 import time
 from functools import cache
 from pathlib import Path
@@ -62,6 +63,15 @@ def fingerprint(path, notebook, limits):
     return state.hexdigest()[:16]
 
 
+def check_twins(name, notebook):
+    "Each cell that shows a widget has a twin: what goes wrong while a cell's result is shown does not fail the cell."
+    for cell in notebook.cells:
+        if cell.cell_type == "code" and re.search(r"^explore\(", cell.source, re.MULTILINE):
+            said = [output.get("data", {}).get("text/html", "") + output.get("text", "") for output in cell.outputs]
+            if not any("fastcourse-twin" in words for words in said):
+                raise ValueError(f"{name}: a widget has no twin: {cell.source}\n{' '.join(said)[:2000]}")
+
+
 def execute(path, folder, limits):
     "Run the notebook at `path` with twins; the notebook with its outputs."
     notebook = nbformat.read(path, as_version=4)
@@ -73,6 +83,7 @@ def execute(path, folder, limits):
     client = NotebookClient(notebook, timeout=LIMIT_SECONDS, resources={"metadata": {"path": str(path.parent)}})
     client.execute(env=environment)
     del notebook.cells[0]
+    check_twins(path.stem, notebook)
     notebook.metadata.pop("widgets", None)
     for output in (output for cell in notebook.cells for output in cell.get("outputs", [])):
         output.get("data", {}).pop(WIDGET, None)

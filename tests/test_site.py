@@ -93,6 +93,15 @@ def test_gallery_has_small_twins_words_and_links(tmp_path):
     assert small.words[small.start] == "number 3 True"
 
 
+def test_a_widget_without_a_twin_is_seen():
+    cell = nbformat.v4.new_code_cell("x = 1\nexplore(draw, n=(1, 2))")
+    notebook = nbformat.v4.new_notebook(cells=[cell])
+    with pytest.raises(ValueError, match="a widget has no twin"):
+        site_lessons.check_twins("16_numbers", notebook)
+    cell.outputs = [nbformat.v4.new_output("display_data", {"text/html": '<div class="fastcourse-twin">'})]
+    site_lessons.check_twins("16_numbers", nbformat.v4.new_notebook(cells=[cell]))
+
+
 def test_where_a_lesson_opens(monkeypatch, tmp_path):
     assert "Colab" not in open_line("00_core", "") and 'href="open/00_core.ipynb"' in open_line("00_core", "")
     for address in ("", ADDRESS):
