@@ -16,7 +16,7 @@ BENCH := .venv-bench/$(if $(filter Windows_NT,$(OS)),Scripts,bin)
 # a space in it for the end.
 export PIP_CONSTRAINT := constraints.txt
 
-.PHONY: lab test properties fuzz site test-site bench bench-quick bench-table export clean-notebooks figures readme picture
+.PHONY: lab test faults properties fuzz site test-site bench bench-quick bench-table export clean-notebooks figures readme picture
 
 lab: export JUPYTER_CONFIG_PATH := $(CURDIR)/jupyter
 lab: .venv/.installed
@@ -25,6 +25,10 @@ lab: .venv/.installed
 test: .venv/.installed
 	scripts/install_debian_packages.sh
 	$(BIN)/python -m pytest --numprocesses 2 $(TEST_ARGS)
+
+# Kills, full disks, damage: 50 tries of each, with the table of tests/faults/README.md.
+faults: .venv/.installed
+	$(BIN)/python tests/faults/run.py
 
 properties: .venv/.installed
 	$(BIN)/python tests/properties/record.py $(PROPERTIES_ARGS)
