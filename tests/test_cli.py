@@ -179,7 +179,7 @@ def test_mistakes_in_tables(home, table, model, capsys, tmp_path):
         ([source, place, *table], "there are results in"),
         ([source, place, *table, "--resume", "--lr", "0.5"], "of a run with lr 0.01, and not 0.5"),
         ([other, place, *table, "--resume"], "holds the result of other texts"),
-        ([source, model, *table, "--resume"], "holds the result of a run with"),
+        ([source, model, *table, "--resume"], "the result of a run with epochs 6, and not 1"),
         ([source, source, *table], "output must be a folder, got the file"),
         ([one, tmp_path / "a", *table], "labels must name at least two classes"),
         ([source, tmp_path / "a", *table, "--labels", "109"], "to the 108 texts to train on, got 109"),
