@@ -177,6 +177,7 @@ def text_commands()->"Typer":
     for step in steps: app.command(step.__name__)(step)
     return app
 
+# %% ../nbs/70_commands.ipynb #232b8fd9
 def make_app()->"Typer":
     "The command `fastcourse`."
     import typer
