@@ -101,7 +101,7 @@ def download(
         whole, problem = False, None
         try: whole = receive(url, path, file, progress)
         except requests.HTTPError as error: raise Unreachable(f"{url} answers {error.response.status_code}") from error
-        except requests.RequestException as error: problem = error
+        except (requests.RequestException, ValueError) as error: problem = error  # no address at all is a ValueError
         size = path.stat().st_size if path.exists() else 0
         if whole: return
         if problem and not size: raise Unreachable(f"{url}: no connection ({type(problem).__name__})") from problem
@@ -172,7 +172,7 @@ def unpack_tar(
             try: return super().frombuf(buf, encoding, errors)
             except tarfile.HeaderError:
                 if buf == bytes(512): raise  # the regular end
-                raise DataError(f"{path.name} is cut short or damaged: there is no end") from None
+                raise tarfile.ReadError("there is no end") from None
     with openers.get(path.suffix, open)(path, "rb") as file:
         limited = LimitedReader(file, 2 * guard.max_bytes, path.name)  # what describes the members takes space too
         with tarfile.open(fileobj=limited, mode="r|", tarinfo=Strict) as archive:

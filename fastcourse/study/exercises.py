@@ -20,7 +20,7 @@ from typing import TYPE_CHECKING, Any
 
 from .answers import (
     Message, OutOfTime, Ran, code_shape, describe, difference, error_words, run_limited, seeded, watched)
-from .progress import Progress
+from .progress import Progress, well_formed
 
 if TYPE_CHECKING:
     from importlib.resources.abc import Traversable
@@ -65,15 +65,16 @@ def parse_exercises(
     try: tables = tomllib.loads(text)
     except (tomllib.TOMLDecodeError, RecursionError) as error:
         raise ValueError(f"exercises of {lesson!r}: {error}") from None
-    for name, table in tables.items():
-        for key in table:
-            near = "".join(f", did you mean {match!r}?" for match in get_close_matches(key, allowed, n=1))
-            if key not in allowed: raise ValueError(f"exercise {name!r} of {lesson!r} has no field {key!r}{near}")
-        missing = [key for key, f in allowed.items() if f.default is MISSING and not table.get(key)]
-        if missing: raise ValueError(f"exercise {name!r} of {lesson!r} lacks {missing}")
-        if bad := [w for w in table["wrong"] if set(w) != {"source", "why"}]:
-            raise ValueError(f"exercise {name!r} of {lesson!r}: a wrong answer needs source and why, got {bad[0]}")
-        exercises[name] = Exercise(lesson, name, **table)
+    with well_formed(f"exercises of {lesson!r}"):
+        for name, table in tables.items():
+            for key in table:
+                near = "".join(f", did you mean {match!r}?" for match in get_close_matches(key, allowed, n=1))
+                if key not in allowed: raise ValueError(f"exercise {name!r} of {lesson!r} has no field {key!r}{near}")
+            missing = [key for key, f in allowed.items() if f.default is MISSING and not table.get(key)]
+            if missing: raise ValueError(f"exercise {name!r} of {lesson!r} lacks {missing}")
+            if bad := [w for w in table["wrong"] if set(w) != {"source", "why"}]:
+                raise ValueError(f"exercise {name!r} of {lesson!r}: a wrong answer needs source and why, got {bad[0]}")
+            exercises[name] = Exercise(lesson, name, **table)
     return exercises
 
 # %% ../../nbs/06_exercises.ipynb #7a0b74a1

@@ -66,7 +66,7 @@ def parse_json(
 
 @contextmanager
 def well_formed(
-    path:Path,  # for the message
+    path:Path|str,  # for the message
 )->Iterator[None]:
     "Raise ValueError where what a file says makes no sense to the block that reads it."
     try: yield

@@ -19,7 +19,7 @@ from typing import TYPE_CHECKING
 
 from .answers import Message, words_html
 from .exercises import lesson_exercises, read_shelf, shelf_files
-from .progress import Progress
+from .progress import Progress, well_formed
 
 if TYPE_CHECKING: from ipywidgets import DOMWidget
 
@@ -86,17 +86,18 @@ def parse_questions(
     try: tables = tomllib.loads(text)
     except (tomllib.TOMLDecodeError, RecursionError) as error:
         raise ValueError(f"questions of {lesson!r}: {error}") from None
-    for name, table in tables.items():
-        place = f"question {name!r} of {lesson!r}"
-        try: question = Question(lesson, name, **table)
-        except TypeError as error: raise ValueError(f"{place}: {error}") from None
-        if any(not {"text", "why"} <= set(choice) <= {"text", "why", "right"} for choice in question.choices):
-            raise ValueError(f"{place}: each choice needs text and why")
-        if question.choices and sum(choice.get("right", False) for choice in question.choices) != 1:
-            raise ValueError(f"{place}: one choice must be right")
-        if not question.choices and (question.answer is None or not question.why or not question.otherwise):
-            raise ValueError(f"{place} needs choices, or answer, why and otherwise")
-        questions[name] = question
+    with well_formed(f"questions of {lesson!r}"):
+        for name, table in tables.items():
+            place = f"question {name!r} of {lesson!r}"
+            try: question = Question(lesson, name, **table)
+            except TypeError as error: raise ValueError(f"{place}: {error}") from None
+            if any(not {"text", "why"} <= set(choice) <= {"text", "why", "right"} for choice in question.choices):
+                raise ValueError(f"{place}: each choice needs text and why")
+            if question.choices and sum(choice.get("right", False) for choice in question.choices) != 1:
+                raise ValueError(f"{place}: one choice must be right")
+            if not question.choices and (question.answer is None or not question.why or not question.otherwise):
+                raise ValueError(f"{place} needs choices, or answer, why and otherwise")
+            questions[name] = question
     return questions
 
 # %% ../../nbs/07_quiz.ipynb #6a804ae0
