@@ -5,6 +5,7 @@ error that names the file and says what is wrong with it (TOLD), or the file is 
 table, and was read as it now stands (PLAIN). Everything else is lost.
 """
 import multiprocessing
+import os
 import random
 import shutil
 import tempfile
@@ -77,11 +78,15 @@ def names_in(folder):
 
 
 def processes():
-    "New processes that need not import everything each time. (What lies beside this file, they have to.)"
+    "New processes that need not import everything each time: they begin as copies of one that has."
+    here = str(Path(__file__).parent)
+    paths = os.environ.get("PYTHONPATH", "").split(os.pathsep)
+    if here not in paths:
+        os.environ["PYTHONPATH"] = os.pathsep.join(filter(None, [here, *paths]))
     context = multiprocessing.get_context("forkserver")
     context.set_forkserver_preload([
-        "fastcourse.cli", "fastcourse.text.few_labels", "fastcourse.text.subwords", "fastcourse.vision.train",
-        "safetensors.torch", "spacy", "torch._dynamo", "PIL.Image", "filelock", "requests", "tqdm.auto", "typer"])
+        "damage", "places", "fastcourse.text.few_labels", "safetensors.torch", "spacy", "torch._dynamo", "PIL.Image",
+        "filelock", "requests", "tqdm.auto", "typer"])
     return context
 
 
