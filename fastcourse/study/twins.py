@@ -147,7 +147,7 @@ def make_dial(
 )->Dial:
     "The dial of a control."
     written = getattr(control, "readout_format", None)
-    named = {text: value for text, value in getattr(control, "options", ()) if not isinstance(control.value, str)}
+    named = {} if isinstance(control.value, str) else dict(getattr(control, "options", ()))
     labels = [format(value, written) if written else next((t for t, v in named.items() if v == value), str(value))
               for value in values]
     kind = "range" if written else "checkbox" if isinstance(control.value, bool) else "select"
