@@ -10,16 +10,17 @@ What is fitted are powers: an exponent of 1 says that twice as much costs twice 
 """
 import json
 import statistics
-from functools import partial
 from pathlib import Path
 
 import numpy as np
 import torch
 from awdlstm_step import OURS, make_steps
 from frame import ROOT, frame, make_parser, save
+from linear_cross_entropy import products as last_products
 from turns import compare, take_turns
 
 from fastcourse.plots import drawing, new_figure
+from fastcourse.text.lstm import fast_linear
 
 SEED, WARM_UP = 42, 1
 RESULTS = ROOT / "benchmarks/results"
@@ -30,27 +31,37 @@ NAMES = {"vocab_size": "words of the vocabulary", "hidden_size": "hidden units",
          "batch": "rows of a batch"}
 
 
-@torch.no_grad()
-def products(sizes):
-    "The matrix products of a step: of input and state of each layer, and of the last layer; forward and backward."
+def operands(sizes):
+    "The factors of all products of the layers in a step, each with how often it is made; both directions."
     rows, steps, embed, hidden = (sizes[name] for name in ("batch", "time", "embed_size", "hidden_size"))
-    widths = [embed, *[hidden] * (sizes["num_layers"] - 1), embed]
+    widths, tokens = [embed, *[hidden] * (sizes["num_layers"] - 1), embed], rows * steps
     for inputs, outputs in zip(widths[:-1], widths[1:]):
-        x, gates = torch.ones(rows * steps, inputs), torch.ones(rows * steps, 4 * outputs)
-        state, step = torch.ones(rows, outputs), torch.ones(rows, 4 * outputs)
-        w_in, w_state = torch.ones(4 * outputs, inputs), torch.ones(4 * outputs, outputs)
-        work = [x @ w_in.T, gates @ w_in, gates.T @ x, gates.T @ torch.ones(rows * steps, outputs)]
-        work += [product for _ in range(steps) for product in (state @ w_state.T, step @ w_state)]
-    x, weight = torch.ones(rows * steps, embed), torch.ones(sizes["vocab_size"], embed)
-    for part in x.split(512):
-        scores = part @ weight.T
-        scores @ weight, scores.T @ part
+        gates = 4 * outputs
+        for a, b, times in [((tokens, inputs), (gates, inputs), 1), ((tokens, gates), (inputs, gates), 1),
+                            ((gates, tokens), (inputs, tokens), 1), ((gates, tokens), (outputs, tokens), 1),
+                            ((rows, outputs), (gates, outputs), steps), ((rows, gates), (outputs, gates), steps)]:
+            yield torch.ones(a), torch.ones(b), times
+
+
+def make_products(sizes):
+    "A function that makes the matrix products of a step, those of the layers by oneDNN, and nothing else."
+    factors = list(operands(sizes))
+    x, weight = torch.ones(sizes["batch"] * sizes["time"], sizes["embed_size"]), torch.ones(
+        sizes["vocab_size"], sizes["embed_size"])
+
+    @torch.no_grad()
+    def run():
+        for a, b, times in factors:
+            for _ in range(times):
+                fast_linear(a, b)
+        last_products(x, weight, None, None)
+    return run
 
 
 def measure(sizes, num_turns):
     "Milliseconds of a step, of the products, and the median share of the products within a turn."
     steps = make_steps(sizes, "cpu", {OURS})
-    times = take_turns({"step": steps[OURS], "products": partial(products, sizes)}, num_turns, WARM_UP)
+    times = take_turns({"step": steps[OURS], "products": make_products(sizes)}, num_turns, WARM_UP)
     rows = compare(times, "step", digits=2)
     step, bound = rows["step"]["milliseconds"], rows["products"]
     return dict(step=step, products=bound["milliseconds"], share=bound["ratio"], share_quartiles=bound[
@@ -82,7 +93,12 @@ def draw_panel(axes, x, curves, xlabel, ylabel):
     for name, y in curves.items():
         line, = axes.plot(x[name] if isinstance(x, dict) else x, y, marker="o", markersize=3, label=name)
     axes.set(xscale="log", yscale="log", xlabel=xlabel, ylabel=ylabel)
-    axes.grid(alpha=0.4)
+    axes.minorticks_off()
+    shown = next(iter(x.values())) if isinstance(x, dict) else x
+    axes.set_xticks(shown, [f"{value:,.0f}" for value in shown])
+    low, high = axes.get_ylim()
+    ticks = [n * 10 ** k for k in range(6) for n in (1, 2, 5) if low < n * 10 ** k < high]
+    axes.set_yticks(ticks, [f"{value:,}" for value in ticks])
     axes.legend(fontsize=7)
 
 
@@ -128,7 +144,7 @@ def main():
             rows[value] = measure(BASE | {name: value}, arguments.turns)
             print(name, value, rows[value], flush=True)
         powers[name] = fitted_power(list(rows), [row["step"] for row in rows.values()])
-    share = statistics.median(row["share"] for rows in grown.values() for row in rows.values())
+    share = round(statistics.median(row["share"] for rows in grown.values() for row in rows.values()), 3)
     print(powers, share)
     save(frame("milliseconds of a step and of its matrix products alone, by size; exponents of the fitted powers",
                seed=SEED, turns=arguments.turns, note=arguments.note, base=BASE, grown=grown, powers=powers,

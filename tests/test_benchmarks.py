@@ -228,3 +228,69 @@ def test_readme_has_the_recorded_peaks():
     for megabytes, row in recorded_peaks().items():
         cells = f"{row['tokens']:,} | {row['own_mib']} | {row['worker_mib']} |"
         assert f"| {int(megabytes):,} | {cells}" in readme
+
+
+def run_small(tmp_path, script, *arguments):
+    "What a benchmark writes with tiny sizes."
+    output = tmp_path / f"{script}.json"
+    command = [sys.executable, ROOT / f"benchmarks/{script}.py", *arguments, "--output", output]
+    subprocess.run(command, check=True, cwd=ROOT)
+    return json.loads(output.read_text(encoding="utf8"))
+
+
+def test_quick_form_has_all_rows(tmp_path):
+    result = run_small(tmp_path, "quick", "--turns", "2", "--size", "0.01", "--floor", "0")
+    assert len(result["rows"]) == 7 and all(row["ratio"] > 0 for row in result["rows"].values())
+
+
+def test_quick_form_fails_below_a_floor():
+    command = [sys.executable, ROOT / "benchmarks/quick.py", "--turns", "2", "--size", "0.01", "--rows", "optimizer"]
+    fallen = subprocess.run([*command, "--floor", "1e6"], cwd=ROOT, capture_output=True, text=True)
+    assert fallen.returncode == 1 and "Below the floor: optimizer." in fallen.stderr
+
+
+def test_recorded_floors_have_slack():
+    path = ROOT / "benchmarks/results/quick.json"
+    rows = json.loads(path.read_text(encoding="utf8"))["rows"]
+    assert len(rows) == 7 and all(row["ratio"] > 1.15 * row["floor"] for row in rows.values())
+
+
+def test_rows_of_the_table_run_on_tiny_sizes(tmp_path):
+    for script, arguments, part in [
+            ("classifier_step", "--documents 8 --turns 2", lambda found: found["ways"]["ours"]["ratio"] == 1),
+            ("extra_steps", "--turns 2 --batches 1 --pixels 8", lambda found: {"ours", "torch"} <= set(
+                found["extras"]["label smoothing"])),
+            ("imports", "--turns 2 --names torch", lambda found: found["imports"]["torch"]["milliseconds"] > 100),
+            ("time_to_accuracy", "--seeds 1 --epochs 1", lambda found: found["tasks"]["numbers"]["ours"]["best"][0]),
+            ("growth", "--turns 2 --points 1", lambda found: 0 < found["median_share_of_products"] < 2),
+            ("gpu", "--size tiny --turns 2 --ways eager --device cpu", lambda found: found["tables"]["language"][
+                "LSTM layers alone"]["milliseconds"] > 0)]:
+        found = run_small(tmp_path, script, *arguments.split())
+        assert part(found), (script, found)
+        assert {"what", "command", "commit", "hardware", "threads", "versions"} <= set(found)
+
+
+def test_lessons_are_timed_in_fresh_kernels(tmp_path):
+    found = run_small(tmp_path, "lessons", "--lessons", "04_progress", "--processes", "1")
+    assert found["seconds"]["04_progress"] > 0.5
+
+
+def test_the_table_is_that_of_the_recorded_rows(monkeypatch):
+    monkeypatch.syspath_prepend(str(ROOT / "benchmarks"))
+    import side_by_side
+    readme = side_by_side.README.read_text(encoding="utf8")
+    between = readme.partition(side_by_side.BEGIN)[2].partition(side_by_side.END)[0]
+    [path] = side_by_side.RESULTS.glob("*-cores.json")
+    assert between.strip().splitlines() == side_by_side.table(side_by_side.read_machine(path))
+
+
+def test_the_picture_of_growth_is_that_of_the_recorded_result(tmp_path, monkeypatch):
+    monkeypatch.syspath_prepend(str(ROOT / "benchmarks"))
+    import growth
+    growth.save_picture(growth.read("growth"), tmp_path / "growth.svg")
+    drawn, stored = (path.read_text(encoding="utf8") for path in (tmp_path / "growth.svg",
+                                                                  growth.RESULTS / "growth.svg"))
+    assert len(stored) < 60_000 and drawn.count("<path") == stored.count("<path")
+    powers = growth.read("growth")["powers"]
+    assert {name: growth.fitted_power([int(n) for n in rows], [row["step"] for row in rows.values()])
+            for name, rows in growth.read("growth")["grown"].items()} == powers
