@@ -345,3 +345,19 @@ def test_doctor_finds_a_kernel_of_another_python(monkeypatch, tmp_path):
     monkeypatch.setenv("JUPYTER_PATH", str(tmp_path))
     states = {one.what: one.state for one in doctor_module.check_jupyter()}
     assert states == {"widgets (jupyterlab_widgets)": "good", "widgets (anywidget)": "good", "kernel": "bad"}
+
+
+@pytest.mark.parametrize("content", ["", "{", "[]", '{"cells": 3}', '{"cells": [{"cell_type": "code"}]}',
+                                     "[" * 100_000])
+def test_damaged_notebooks_of_ones_own_stop_nothing(capsys, tmp_path, content):
+    said(capsys, "lab", "mine", "--only-copy")
+    lessons = tmp_path / "desk" / "mine" / "lessons"
+    (lessons / "99_mine.ipynb").write_text(content)
+    (lessons / "98_without_words.ipynb").write_text('{"cells": []}')
+    (lessons / "00_core.ipynb").write_text(content)
+    said(capsys, "lab", "mine", "--only-copy")
+    assert said(capsys, "lab", "mine", "--only-copy") == "mine: everything is up to date\n"
+    assert "Nothing is solved yet" in (lessons / "index.ipynb").read_text(encoding="utf8")
+    assert "notebook" in complaint(capsys, "check", "core", "--folder", "mine")
+    assert "notebook" in complaint(capsys, "check", "mine/lessons/99_mine.ipynb")
+    assert (lessons / "99_mine.ipynb").read_text() == (lessons / "00_core.ipynb").read_text() == content

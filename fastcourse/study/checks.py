@@ -4,13 +4,12 @@
 
 # %% auto #0
 __all__ = ['Names', 'cell_names', 'needed_cells', 'Answer', 'check_call', 'find_answers', 'run_cells', 'check_answer',
-           'library_source', 'notebook_sources', 'check_notebook', 'check_lines', 'check_code', 'say', 'own_notebook',
-           'list_lines', 'check', 'exiting']
+           'library_source', 'notebook_sources', 'check_notebook', 'check_lines', 'check_code', 'say', 'own_folder',
+           'own_notebook', 'list_lines', 'check', 'exiting']
 
 # %% ../../nbs/64_checks.ipynb #eb48dcc0
 import ast
 import builtins
-import json
 import os
 import re
 import symtable
@@ -24,7 +23,7 @@ from typing import Any, NamedTuple
 from .answers import Message, error_words, run_limited
 from .exercises import Exercise, lesson_exercises, shelf_files
 from .own_copy import (
-    Lesson, course_folder, find_lesson, list_lessons, own_folder, read_lesson, solved)
+    Lesson, course_folder, find_lesson, list_lessons, read_cells, read_lesson, solved)
 from .progress import Progress
 
 # %% ../../nbs/64_checks.ipynb #1c7f70d5
@@ -146,10 +145,7 @@ def notebook_sources(
     path:Path,
 )->list[str]:  # of the code cells, without the commands that only a notebook knows
     "The code of a notebook. Raises ValueError if the file is none."
-    try: cells = json.loads(path.read_text(encoding="utf8"))["cells"]
-    except (ValueError, KeyError, TypeError) as error: raise ValueError(f"{path} is no notebook") from error
-    codes = ["".join(cell["source"]) for cell in cells if cell["cell_type"] == "code"]
-    codes = [re.sub(r"(?m)^(\s*)[%!].*$", r"\1pass", code) for code in codes]
+    codes = [re.sub(r"(?m)^(\s*)[%!].*$", r"\1pass", text) for kind, text in read_cells(path) if kind == "code"]
     module = re.search(r"(?m)^#\|\s*default_exp\s+(\S+)", "\n".join(codes))
     return [library_source(code, f"fastcourse.{module[1]}" if module else "") for code in codes]
 
@@ -196,6 +192,15 @@ def say(
     "Print lines; on a terminal that lacks a character there is a question mark."
     encoding = sys.stdout.encoding or "utf8"
     for line in lines: print(line.encode(encoding, "replace").decode(encoding))
+
+# %% ../../nbs/64_checks.ipynb #ff9205c2
+def own_folder(
+    name:str="",  # as it was typed
+)->Path:
+    "The folder of a learner's lessons."
+    if name: return Path(name).expanduser()
+    here = Path()
+    return here if (here / ".fastcourse.json").is_file() else here / "fastcourse-lessons"
 
 # %% ../../nbs/64_checks.ipynb #a53ebffc
 def own_notebook(

@@ -21,9 +21,9 @@ from ..data.archives import check_file, is_archive
 from fastcourse.data.catalog import (
     Entry, catalog, copy_from_mirror, data_folder, download_form, fetch, find_copy, find_entry, mirror_files,
     mirror_folders)
-from .checks import check, exiting, list_lines, say
+from .checks import check, exiting, list_lines, own_folder, say
 from .own_copy import (
-    course_folder, find_lesson, hand_out, handout_lines, lab_command, lab_environment, list_lessons, own_folder,
+    course_folder, find_lesson, hand_out, handout_lines, lab_command, lab_environment, list_lessons,
     refresh_start_page, writable)
 from .progress import home_folder
 from ..text.tokenizer import word_splitter

@@ -4,8 +4,8 @@
 
 # %% auto #0
 __all__ = ['content_digest', 'Given', 'read_given', 'write_given', 'course_folder', 'handout_files', 'put_beside', 'merge_file',
-           'Handout', 'remove_vanished', 'writable', 'hand_out', 'own_folder', 'handout_lines', 'lab_command',
-           'lab_environment', 'Lesson', 'read_lesson', 'list_lessons', 'find_lesson', 'solved', 'progress_text',
+           'Handout', 'remove_vanished', 'writable', 'hand_out', 'handout_lines', 'lab_command', 'lab_environment',
+           'read_cells', 'Lesson', 'read_lesson', 'list_lessons', 'find_lesson', 'solved', 'progress_text',
            'refresh_start_page']
 
 # %% ../../nbs/63_own_copy.ipynb #cd983e42
@@ -16,9 +16,10 @@ import os
 import re
 import sys
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from difflib import get_close_matches
 from importlib.resources import files
+from itertools import count
 from pathlib import Path
 from typing import NamedTuple
 
@@ -82,13 +83,10 @@ def put_beside(
     version:str,
 )->Path:             # such as 00_core-0.2.0.ipynb
     "Write a newer file under a name that nothing else has."
-    number, wanted = 1, content_digest(content)
-    while True:
-        other = target.with_name(f"{target.stem}-{version}{f'-{number}' if number > 1 else ''}{target.suffix}")
-        if not other.exists(): break
-        if content_digest(other.read_bytes()) == wanted: return other
-        number += 1
-    write_atomically(other, content)
+    wanted, parts = content_digest(content), (f"-{number}" * (number > 1) for number in count(1))
+    names = (target.with_name(f"{target.stem}-{version}{part}{target.suffix}") for part in parts)
+    other = next(path for path in names if not path.exists() or content_digest(path.read_bytes()) == wanted)
+    if not other.exists(): write_atomically(other, content)
     return other
 
 def merge_file(
@@ -168,15 +166,6 @@ def hand_out(
     beside = {name: given.beside[name] for name in kinds["beside"]}
     return Handout(kinds["new"], kinds["updated"], beside, *vanished)
 
-# %% ../../nbs/63_own_copy.ipynb #ff9205c2
-def own_folder(
-    name:str="",  # as it was typed
-)->Path:
-    "The folder of a learner's lessons."
-    if name: return Path(name).expanduser()
-    here = Path()
-    return here if (here / ".fastcourse.json").is_file() else here / "fastcourse-lessons"
-
 # %% ../../nbs/63_own_copy.ipynb #1edb1110
 def handout_lines(
     handout:Handout,
@@ -208,6 +197,16 @@ def lab_environment()->dict[str, str]:
     others = [os.environ[name] for name in ("JUPYTER_CONFIG_PATH",) if os.environ.get(name)]
     return {**os.environ, "JUPYTER_CONFIG_PATH": os.pathsep.join([str(course_folder() / "jupyter"), *others])}
 
+# %% ../../nbs/63_own_copy.ipynb #7c1e52aa
+def read_cells(
+    path:Path,
+)->list[tuple[str, str]]:  # kind and text of each cell
+    "The cells of a notebook. Raises ValueError if the file is none."
+    try:
+        cells = parse_json(path.read_text(encoding="utf8"))["cells"]
+        return [(cell["cell_type"], "".join(cell["source"])) for cell in cells]
+    except (ValueError, KeyError, TypeError): raise ValueError(f"{path} is no notebook") from None
+
 # %% ../../nbs/63_own_copy.ipynb #2087c3b6
 class Lesson(NamedTuple):
     "What a list of lessons tells of one."
@@ -220,11 +219,10 @@ class Lesson(NamedTuple):
 def read_lesson(
     path:Path,  # of a notebook
 )->Lesson:
-    "Title, summary and reading time of a lesson."
-    cells = json.loads(path.read_text(encoding="utf8"))["cells"]
-    texts = {kind: ["".join(cell["source"]) for cell in cells if cell["cell_type"] == kind]
-             for kind in ("markdown", "code")}
-    title, _, summary = texts["markdown"][0].removeprefix("# ").partition("\n\n> ")
+    "Title, summary and reading time of a lesson. Raises ValueError if the file is no notebook."
+    cells = read_cells(path)
+    texts = {kind: [text for one, text in cells if one == kind] for kind in ("markdown", "code")}
+    title, _, summary = (texts["markdown"] or [path.stem])[0].removeprefix("# ").partition("\n\n> ")
     shelves = re.findall(r'^(?:quiz|exercise)\("(\w+)"', "\n".join(texts["code"]), re.MULTILINE)
     words, lines = len(" ".join(texts["markdown"]).split()), sum(len(code.splitlines()) for code in texts["code"])
     return Lesson(path.stem, title.strip(), summary.strip(), shelves[-1] if shelves else "",
@@ -234,9 +232,11 @@ def read_lesson(
 def list_lessons(
     folder:Path,  # with notebooks
 )->list[Lesson]:
-    "The lessons of a folder in reading order; newer ones that were put beside edited ones are left out."
-    found = [path for path in sorted(folder.glob("[0-9][0-9]_*.ipynb")) if re.fullmatch(r"\w+", path.stem)]
-    return [read_lesson(path) for path in found]
+    "The lessons of a folder in reading order, without damaged ones, and without newer ones beside edited ones."
+    lessons = []
+    for path in sorted(folder.glob("[0-9][0-9]_*.ipynb")):
+        with suppress(ValueError): lessons += [read_lesson(path)] if re.fullmatch(r"\w+", path.stem) else []
+    return lessons
 
 # %% ../../nbs/63_own_copy.ipynb #2f1b6ccb
 def find_lesson(
@@ -283,11 +283,11 @@ def progress_text(
 def refresh_start_page(folder:Path)->None:
     "Write the learner's progress into the start page of their lessons; nothing else in it changes."
     path = folder / "lessons" / "index.ipynb"
-    try: page = json.loads(path.read_text(encoding="utf8"))
+    try: page = json.loads(path.read_text(encoding="utf8")) if read_cells(path) else {"cells": []}
     except (OSError, ValueError): return
     lessons = [lesson for lesson in list_lessons(path.parent) if lesson.shelf]
     markdown = {"text/markdown": progress_text(lessons, Progress().read()), "text/plain": "your progress"}
-    for cell in page.get("cells", []):
+    for cell in page["cells"]:
         if "".join(cell["source"]).startswith("#| progress"):
             cell["outputs"] = [dict(output_type="display_data", data=markdown, metadata={})]
     write_atomically(path, json.dumps(page, ensure_ascii=False, indent=1) + "\n")
