@@ -1,8 +1,8 @@
 """Draw which lessons stand on which, one graph for each part of the course: `python scripts/draw_lessons.py [folder]`.
 
 The parts are those of the start page (nbs/index.ipynb). A lesson stands on those whose modules its exported cells
-import; a lesson that exports nothing, on those that any of its cells imports. What is reached by way of others is left
-out.
+import; a project, whose cells use what was learned, on those that any of its cells imports. What is reached by way of
+others is left out.
 """
 import ast
 import json
@@ -50,7 +50,7 @@ def read_graph(folder=ROOT / "nbs"):
                if (found := re.search(r"(?m)^#\|\s*default_exp\s+(\S+)", "\n".join(codes)))}
     nodes = {}
     for file, (title, codes) in lessons.items():
-        exported = [code for code in codes if re.match(r"#\|\s*export", code)]
+        exported = [code for code in codes if re.match(r"#\|\s*export", code) and "_project_" not in file]
         desk = {"fastcourse.study.exercises", "fastcourse.study.quiz"} if not exported else set()
         names = set(imported(exported or codes)) - desk
         nodes[file] = Node(file, title, {modules[name] for name in names if name in modules} - {file})
