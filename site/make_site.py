@@ -110,7 +110,12 @@ def write_source(lessons, source):
     shutil.rmtree(extra, ignore_errors=True)
     shutil.copytree(ROOT / "images", source / "images")
     shutil.copytree(ROOT / "images", extra / "images")
+    charts = [path for pattern in ("*.svg", "*.png") for path in (ROOT / "benchmarks").rglob(pattern)]
+    for chart in charts:
+        (source / chart.relative_to(ROOT)).parent.mkdir(parents=True, exist_ok=True)
+        shutil.copy(chart, source / chart.relative_to(ROOT))
     pages = {*DOCUMENTS, *(f"nbs/{name}.ipynb" for name in lessons)}
+    pages |= {chart.relative_to(ROOT).as_posix() for chart in charts}
     for name, notebook in lessons.items():
         page = page_of(name, notebook, pages)
         if name == "index":
