@@ -14,6 +14,7 @@ from pathlib import Path
 import pytest
 import torch
 
+from fastcourse.text.ablation import PARTS, AblateSettings, ablate_file
 from fastcourse.text.files import (
     Example, describe_examples, examples_hash, made_up_reviews, read_examples, read_parts, split_examples)
 from fastcourse.text.runs import (
@@ -372,6 +373,19 @@ def test_only_who_wants_a_hub_needs_its_package():
     code = "import sys, fastcourse.text.verdicts; print('huggingface_hub' in sys.modules)"
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True)
     assert done.stdout == "False\n", done.stderr
+
+
+def test_each_part_can_be_left_out(home, tmp_path):
+    "Also the pretraining: then a network of the same size reads the texts from fresh weights, and holds out the same."
+    settings = AblateSettings(str(home / "reviews.csv"), str(tmp_path / "table"), start=str(home / "language"), seeds=1,
+                              labels="4", steps=1, epochs=1, threads=1, device="cpu")
+    result = ablate_file(settings)
+    assert [key.split(" | ")[0] for key in result["cells"]] == [
+        "TF-IDF", "from scratch", "full recipe", *(part.row for part in PARTS)]
+    runs = [json.loads((tmp_path / "table" / "languages" / name / "result.json").read_text())
+            for name in ("tuned", "fresh")]
+    assert all(run["data"]["sha256"] == result["data"]["sha256"] for run in runs)
+    assert runs[1]["settings"]["embed_size"] == 8 != settings.embed_size
 
 
 def test_workers_change_nothing(home, tmp_path):
