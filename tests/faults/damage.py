@@ -65,7 +65,10 @@ def damaging(subject, kind):
         def one_try(rng, folder):
             subject.write(folder, 1)
             path = rng.choice(parts_of(folder))
-            other = [content for (name, _), content in others.items() if name != subject.name or not subject.is_plain]
+            same = {subject.name} if subject.is_plain else set()
+            if subject.name == "state of a training":
+                same |= {"weights", "encoder"}  # states, too, whole ones
+            other = [content for (name, _), content in others.items() if name not in same]
             harm(kind, path, rng, other)
             names = names_in(folder)
             try:
