@@ -86,12 +86,12 @@ def fastai_numbers(reached, seed, epochs):
     model = Model(len(number_words()))
     learn = fastai_learner(dls, model, loss_func=peer("fastai.losses").CrossEntropyLossFlat(),
                            metrics=peer("fastai.metrics").accuracy,
-                           cbs=[rnn.ModelResetter(model), rnn.RNNRegularizer(alpha=2, beta=1), fastai_watch(reached)])
+                           cbs=[*rnn.rnn_cbs(alpha=2, beta=1), fastai_watch(reached)])
     cycle(learn, epochs or 15, 1e-2, wd=0.1)
 
 
 def number_words():
-    from fastcourse.text.rnn import number_vocab
+    from fastcourse.data.datasets import number_vocab
     return number_vocab()
 
 
