@@ -111,9 +111,10 @@ def test_wheel_brings_exercises_and_questions(bare_python, tmp_path):
     assert call(bare_python, "-c", code, cwd=tmp_path).split() == ["True", "True"]
 
 
-def test_wheel_brings_the_pretrained_model(bare_python, tmp_path):
+@pytest.mark.parametrize("name", ["docstrings", "docstrings_backwards"])
+def test_wheel_brings_the_pretrained_model(bare_python, tmp_path, name):
     code = ("from importlib.resources import files\n"
-            "folder = files('fastcourse') / 'pretrained' / 'docstrings'\n"
+            f"folder = files('fastcourse') / 'pretrained' / '{name}'\n"
             "print(*sorted(path.name for path in folder.iterdir()))")
     names = call(bare_python, "-c", code, cwd=tmp_path).split()
     assert names == ["README.md", "config.json", "vocab.json", "weights.safetensors"]
