@@ -44,6 +44,17 @@ def kill_within(rng, seconds, start):
         seconds *= 0.9
 
 
+def kill_in_new_folder(rng, seconds, folder, start):
+    "The same, where each worker begins in a new folder below `folder`: the folder of the one that was killed."
+    places = []
+
+    def begin():
+        places.append(folder / f"home{len(places)}")
+        return start(places[-1])
+    kill_within(rng, seconds, begin)
+    return places[-1]
+
+
 # Saving
 
 
@@ -139,14 +150,8 @@ def text_run(base):
     weights = classifier_weights(base / "whole")
 
     def one_try(rng, folder):
-        numbers = iter(range(1000))
-        place = None
-
-        def begin():
-            nonlocal place
-            place = folder / f"run{next(numbers)}"
-            return Worker(classify, replace(whole, output=str(place)))
-        kill_within(rng, seconds, begin)
+        place = kill_in_new_folder(rng, seconds, folder,
+                                   lambda place: Worker(classify, replace(whole, output=str(place))))
         try:
             check(classifier_weights(place) == weights, "another model")
         except (OSError, ValueError) as error:
@@ -234,15 +239,7 @@ def downloading(base):
 
         def one_try(rng, folder):
             fetch(None, folder, earlier)
-            data, numbers = folder / "data", iter(range(1000))
-            asked = None
-
-            def begin():
-                nonlocal asked, data
-                data = folder / f"home{next(numbers)}" / "data"
-                server.asked.clear()
-                return Worker(fetch, data.parent, entry)
-            kill_within(rng, 0.4, begin)
+            data = kill_in_new_folder(rng, 0.4, folder, lambda home: Worker(fetch, home, entry)) / "data"
             found, part = catalog.find_copy(data / "films"), data / ".films.work" / "body.bin.part"
             check(found is None or (found.folder / "body.bin").read_bytes() == body, "half a data set")
             have = part.stat().st_size if part.exists() else 0
@@ -288,14 +285,7 @@ def unpacking(ending, num_files=300):
             _, seconds = run_timed(fetch, base / "alone", entry)
 
             def one_try(rng, folder):
-                numbers = iter(range(1000))
-                home = None
-
-                def begin():
-                    nonlocal home
-                    home = folder / f"home{next(numbers)}"
-                    return Worker(fetch, home, entry)
-                kill_within(rng, seconds, begin)
+                home = kill_in_new_folder(rng, seconds, folder, lambda home: Worker(fetch, home, entry))
                 found = catalog.find_copy(home / "data" / "films")
                 check(found is None or files_below(found.folder) == contents, "half a data set")
                 check(found or not (home / "data" / "films").exists(), "half a data set")
@@ -318,14 +308,7 @@ def unpacking_own(base):
     _, seconds = run_timed(unpack_own, base / "alone", path)
 
     def one_try(rng, folder):
-        numbers = iter(range(1000))
-        home = None
-
-        def begin():
-            nonlocal home
-            home = folder / f"home{next(numbers)}"
-            return Worker(unpack_own, home, path)
-        kill_within(rng, seconds, begin)
+        home = kill_in_new_folder(rng, seconds, folder, lambda home: Worker(unpack_own, home, path))
         check(files_below(run_alone(unpack_own, home, path)) == contents, "another result")
         return RIGHT
     yield one_try
