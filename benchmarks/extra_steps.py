@@ -98,7 +98,8 @@ def make_versions(dls, pixels):
            "mixed precision": {"ours": (our_fit(dls, pixels),
                                         our_fit(dls, pixels, cbs=[partial(AutoMixedPrecision, torch.bfloat16)])),
                                "torch": (bare_fit(dls, pixels), bare_fit(dls, pixels, half=True))}}
-    return {extra: rows | peer_versions(dls, pixels)[extra] for extra, rows in own.items()}
+    peers = peer_versions(dls, pixels)
+    return {extra: rows | peers[extra] for extra, rows in own.items()}
 
 
 def summarize(without, with_extra, num_batches):
